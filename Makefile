@@ -1,0 +1,37 @@
+# The verbs. A person and CI run the same words.
+#
+# `make setup` makes .venv, or uses the environment that is active or named in VENV.
+
+VENV ?= $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
+PYTHON ?= python3
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.rnnlab-installed
+
+.PHONY: setup figure7 test check format bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+figure7: setup
+	$(BIN)/sweep run figure7 --quick
+	$(BIN)/sweep draw figure7 --quick
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/update.py

@@ -1,0 +1,16 @@
+"""Shapes and types in the numerical modules are checked while tests run."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+# Not the specs: they check their values themselves, and tests see that they do.
+SHAPED = ("clip", "data", "diagnostics", "engines", "init", "omega", "state", "train")
+install_import_hook([f"rnnlab.{name}" for name in SHAPED], "typecheck.checked")
+
+# The first example of a test compiles: a deadline would measure that.
+settings.register_profile("rnnlab", deadline=None)
+settings.load_profile("rnnlab")

@@ -1,0 +1,87 @@
+"""Engines advance trials by some updates; the loop around them is `rnnlab.train`.
+
+| engine | what it is |
+| --- | --- |
+| `plain` | PyTorch autograd, a readable page: the reference |
+
+Every engine draws its data from the same generators and is tested against the one above.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from rnnlab.data import Batch
+from rnnlab.spec import Trial
+from rnnlab.state import Parameters, State
+
+
+class Gradients(NamedTuple):
+    """What one update is made of, on given data and before clipping."""
+
+    loss: float
+    """Cost C, mean over the batch, in nats; without Ω."""
+    grads: Parameters
+    """∂C/∂θ, with `omega_weight`·∂⁺Ω/∂W_rec added to `w_rec`."""
+    norm: float
+    """Global norm of `grads`."""
+    omega: float
+    """Ω, measured whatever its weight."""
+    valid_share: float
+    """Share of (step, example) pairs with ‖∂C/∂h‖² ≥ 1e-20."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What the training loop asks of an engine."""
+
+    @property
+    def name(self) -> str:
+        """Short name, as in the table's column `engine`."""
+        ...
+
+    @property
+    def numerics_id(self) -> str:
+        """What bits depend on; equal ids promise equal bits."""
+        ...
+
+    def advance(self, trial: Trial, state: State, updates: int) -> State:
+        """Make up to `updates` updates; fewer where one diverges, and `state` says so."""
+        ...
+
+    def count_errors(
+        self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
+    ) -> tuple[int, int]:
+        """Count wrong sequences of check number `check`, in order.
+
+        Returns:
+            Errors and sequences looked at: 10,000, or where error `stop_at` came.
+        """
+        ...
+
+    def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
+        """Give the gradients of one update on given data."""
+        ...
+
+
+def choose(name: str = "plain") -> Engine:
+    """Build an engine by its name; there is no automatic choice and no fallback.
+
+    Args:
+        name: `plain`.
+
+    Raises:
+        ValueError: If there is no such engine.
+    """
+    if name not in _ENGINES:
+        known = ", ".join(_ENGINES)
+        raise ValueError(f"No engine is called {name!r}. Known: {known}.")
+    return _ENGINES[name]()
+
+
+def _plain() -> Engine:
+    from rnnlab.engines.plain import Plain
+
+    return Plain()
+
+
+_ENGINES: dict[str, Callable[[], Engine]] = {"plain": _plain}

@@ -1,0 +1,294 @@
+"""The reference engine: PyTorch autograd, one update at a time.
+
+Every faster engine is tested against this one, so it is kept short and obvious.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from rnnlab import rng
+from rnnlab.clip import clip_by_global_norm, global_norm, needs_repair, repaired
+from rnnlab.data import Batch, draw_batch
+from rnnlab.engines import Gradients
+from rnnlab.numerics import numerics_id
+from rnnlab.omega import Omega, omega, omega_gradient
+from rnnlab.spec import Activation, Trial
+from rnnlab.state import Parameters, State, Totals
+
+CHECK_SEQUENCES = 10_000
+FIRST_BLOCK = 250
+"""Sequences in the first forward pass of a check; the next are of `LATER_BLOCKS`."""
+LATER_BLOCKS = 1_950
+
+
+class Weights(NamedTuple):
+    """The parameters as tensors; the names and shapes of `rnnlab.state.Parameters`."""
+
+    w_in: Float[Tensor, "hidden inputs"]
+    w_rec: Float[Tensor, "hidden hidden"]
+    bias: Float[Tensor, " hidden"]
+    w_out: Float[Tensor, "outputs hidden"]
+    bias_out: Float[Tensor, " outputs"]
+
+
+class Backward(NamedTuple):
+    """Cost and derivatives of one batch."""
+
+    loss: Float[Tensor, ""]
+    grads: list[Tensor]
+    """∂C/∂θ in the order of `Weights`."""
+    hidden: Float[Tensor, "time batch hidden"]
+    """h_k, k = 1..T."""
+    dhidden: Float[Tensor, "time batch hidden"]
+    """d_k = ∂C/∂h_k, the total derivative: immediate and through time."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Autograd on one device; float32, or float64 where exactness is wanted."""
+
+    dtype: torch.dtype = torch.float32
+    device: str = "cpu"
+    name: str = "plain"
+
+    @property
+    def numerics_id(self) -> str:
+        """What bits depend on: sources, libraries, precision, device, vector width."""
+        return numerics_id(
+            self.name,
+            precision=str(self.dtype).removeprefix("torch."),
+            device=_device_name(self.device),
+            torch=torch.__version__,
+        )
+
+    def advance(self, trial: Trial, state: State, updates: int) -> State:
+        """Make up to `updates` updates of plain SGD; see `rnnlab.engines.Engine`."""
+        weights = self._weights(state.parameters)
+        totals = state.totals
+        with _flushed_denormals():
+            for update in range(state.update, state.update + updates):
+                batch = draw_batch(
+                    trial.task,
+                    seed=trial.seed,
+                    purpose=rng.TRAIN,
+                    index=update,
+                    size=trial.batch,
+                )
+                weights, totals, diverged = self._update(trial, weights, totals, batch)
+                if diverged:
+                    return replace(
+                        state,
+                        parameters=_parameters(weights),
+                        update=update + 1,
+                        totals=totals,
+                        diverged=True,
+                    )
+        return replace(
+            state,
+            parameters=_parameters(weights),
+            update=state.update + updates,
+            totals=totals,
+        )
+
+    def count_errors(
+        self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
+    ) -> tuple[int, int]:
+        """Count wrong answers on fresh sequences; see `rnnlab.engines.Engine`."""
+        weights = self._weights(parameters)
+        errors = seen = 0
+        while seen < CHECK_SEQUENCES:
+            size = FIRST_BLOCK if seen == 0 else LATER_BLOCKS
+            batch = draw_batch(
+                trial.task,
+                seed=trial.seed,
+                purpose=rng.CHECK,
+                index=check,
+                size=size,
+                first=seen,
+            )
+            wrong = self._wrong(weights, batch, trial.activation)
+            if errors + wrong.sum() >= stop_at:
+                last = int(np.flatnonzero(wrong)[stop_at - errors - 1])
+                return stop_at, seen + last + 1
+            errors += int(wrong.sum())
+            seen += size
+        return errors, seen
+
+    def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
+        """Give the gradients of one update on given data, before clipping."""
+        weights = self._weights(parameters)
+        with _flushed_denormals():
+            back = backward(weights, *self._tensors(batch), trial.activation)
+            grads, measured = self._regularised(trial, weights, back)
+            norm = global_norm(grads)
+        return Gradients(
+            loss=float(back.loss),
+            grads=_parameters(Weights(*grads)),
+            norm=float(norm),
+            omega=float(measured.value),
+            valid_share=float(measured.valid_share),
+        )
+
+    def _update(
+        self, trial: Trial, weights: Weights, totals: Totals, batch: Batch
+    ) -> tuple[Weights, Totals, bool]:
+        """Make one update: gradients, Ω, clipping, step. Also says whether it diverged."""
+        back = backward(weights, *self._tensors(batch), trial.activation)
+        grads = back.grads
+        if trial.omega_weight:
+            grads, _ = self._regularised(trial, weights, back)
+        if trial.clip_norm is None:
+            norm = float(global_norm(grads))
+        else:
+            grads, before = clip_by_global_norm(grads, trial.clip_norm)
+            norm = float(before)
+        if trial.repair_nonfinite and needs_repair(norm):
+            weights = weights._replace(w_rec=repaired(weights.w_rec, trial.lr))
+            return weights, _with_repair(totals), not _finite(weights)
+        stepped = zip(weights, grads, strict=True)
+        weights = Weights(*(weight - trial.lr * grad for weight, grad in stepped))
+        loss = float(back.loss)
+        diverged = not (np.isfinite(loss + norm) and _finite(weights))
+        return weights, _with_update(totals, loss, norm, trial.clip_norm), diverged
+
+    def _regularised(
+        self, trial: Trial, weights: Weights, back: Backward
+    ) -> tuple[list[Tensor], Omega]:
+        """Add `omega_weight`·∂⁺Ω/∂W_rec to the gradient of W_rec, and to no other."""
+        hidden, dhidden, activation = back.hidden, back.dhidden, trial.activation
+        if not trial.omega_weight:
+            return back.grads, omega(
+                weights.w_rec, hidden=hidden, dhidden=dhidden, activation=activation
+            )
+        gradient, measured = omega_gradient(
+            weights.w_rec, hidden=hidden, dhidden=dhidden, activation=activation
+        )
+        grads = Weights(*back.grads)
+        w_rec = grads.w_rec + trial.omega_weight * gradient
+        return list(grads._replace(w_rec=w_rec)), measured
+
+    def _wrong(self, weights: Weights, batch: Batch, activation: Activation) -> np.ndarray:
+        symbols, targets = self._tensors(batch)
+        with torch.no_grad(), _flushed_denormals():
+            last = forward(weights, symbols, activation)[-1]
+            answers = functional.linear(last, weights.w_out, weights.bias_out).argmax(-1)
+        return (answers != targets).cpu().numpy()
+
+    def _weights(self, parameters: Parameters) -> Weights:
+        return Weights(
+            *(torch.tensor(p, dtype=self.dtype, device=self.device) for p in parameters)
+        )
+
+    def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        symbols, targets = torch.from_numpy(batch.symbols), torch.from_numpy(batch.targets)
+        return symbols.to(self.device), targets.to(self.device)
+
+
+def forward(
+    weights: Weights, symbols: Int[Tensor, "time batch"], activation: Activation
+) -> list[Tensor]:
+    """Run the network: h_t = σ(W_rec h_{t−1} + W_in u_t + b), h_0 = 0 (Eq. 2).
+
+    Args:
+        weights: The parameters.
+        symbols: One-hot inputs, as the index of the one.
+        activation: σ.
+
+    Returns:
+        h_1 to h_T, each (batch, hidden). A list and not a tensor, so that autograd can
+        tell the total derivative of every step.
+    """
+    squash = torch.tanh if activation == "tanh" else torch.sigmoid
+    arriving = (functional.embedding(symbols, weights.w_in.T) + weights.bias).unbind(0)
+    hidden = [squash(arriving[0])]
+    for each in arriving[1:]:
+        hidden.append(squash(torch.addmm(each, hidden[-1], weights.w_rec.T)))
+    return hidden
+
+
+def cost(
+    weights: Weights, last: Float[Tensor, "batch hidden"], targets: Int[Tensor, " batch"]
+) -> Float[Tensor, ""]:
+    """Give C = mean over the batch of −log softmax(W_out h_T + b_out)[target], in nats."""
+    return functional.cross_entropy(
+        functional.linear(last, weights.w_out, weights.bias_out), targets
+    )
+
+
+def backward(
+    weights: Weights,
+    symbols: Int[Tensor, "time batch"],
+    targets: Int[Tensor, " batch"],
+    activation: Activation,
+) -> Backward:
+    """Backpropagate through time.
+
+    Args:
+        weights: The parameters.
+        symbols: One-hot inputs, as the index of the one.
+        targets: The class asked for after each sequence.
+        activation: σ.
+
+    Returns:
+        Cost, its gradients, h_k and the total derivatives d_k = ∂C/∂h_k, k = 1..T.
+    """
+    leaves = Weights(*(weight.detach().requires_grad_() for weight in weights))
+    hidden = forward(leaves, symbols, activation)
+    loss = cost(leaves, hidden[-1], targets)
+    grads = torch.autograd.grad(loss, [*leaves, *hidden])
+    parameters = len(leaves)
+    return Backward(
+        loss=loss.detach(),
+        grads=list(grads[:parameters]),
+        hidden=torch.stack([h.detach() for h in hidden]),
+        dhidden=torch.stack(grads[parameters:]),
+    )
+
+
+def _with_update(
+    totals: Totals, loss: float, norm: float, clip_norm: float | None
+) -> Totals:
+    return replace(
+        totals,
+        updates=totals.updates + 1,
+        clipped=totals.clipped + (clip_norm is not None and norm >= clip_norm),
+        loss=totals.loss + loss,
+        grad_norm=totals.grad_norm + norm,
+        grad_norm_max=max(totals.grad_norm_max, norm),
+    )
+
+
+def _with_repair(totals: Totals) -> Totals:
+    return replace(totals, updates=totals.updates + 1, repaired=totals.repaired + 1)
+
+
+def _finite(weights: Weights) -> bool:
+    return all(bool(weight.isfinite().all()) for weight in weights)
+
+
+def _parameters(weights: Weights) -> Parameters:
+    return Parameters(*(weight.detach().cpu().numpy().copy() for weight in weights))
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return torch.backends.cpu.get_cpu_capability() if device == "cpu" else device
+
+
+@contextmanager
+def _flushed_denormals() -> Generator[None]:
+    """Treat denormal numbers as zero: vanished gradients shrink into them, and they are slow."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

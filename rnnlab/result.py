@@ -1,0 +1,65 @@
+"""What a trial gives: a `Result`, and a `Check` for each look along the way."""
+
+from dataclasses import dataclass
+
+from rnnlab.spec import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One look at a trial: fresh sequences, and the training since the last look."""
+
+    update: int
+    """Updates made so far."""
+    errors: int
+    """Wrong sequences; counting stops at the 100th, where success is ruled out."""
+    sequences: int
+    """Sequences looked at: 10,000, or fewer where counting stopped."""
+    loss: float
+    """Mean training loss since the last check, in nats."""
+    grad_norm_mean: float
+    """Mean global gradient norm before clipping, since the last check."""
+    grad_norm_max: float
+    """Largest global gradient norm before clipping, since the last check."""
+    clipped_share: float
+    """Share of the updates since the last check whose gradient was clipped."""
+    repaired_share: float
+    """Share of the updates since the last check replaced by the authors' repair."""
+    omega: float
+    """The regulariser Ω on one fresh batch."""
+    valid_share: float
+    """Share of (step, example) pairs on that batch in which ‖∂C/∂h‖² ≥ 1e-20."""
+    spectral_radius: float
+    """Largest |eigenvalue| of W_rec."""
+
+    @property
+    def error_rate(self) -> float:
+        """Wrong sequences as a fraction of those looked at."""
+        return self.errors / self.sequences
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a trial ended, or where it stands at its budget."""
+
+    trial_id: str
+    """The trial's name: a hash of its content."""
+    outcome: Outcome
+    """solved: the check that `stop` asks for was met; diverged: a number was not finite."""
+    updates: int
+    """Updates made: where the trial was solved, diverged, or met its budget."""
+    solved_at: int | None
+    """Updates at the first check with under 1 % wrong of 10,000."""
+    zero_errors_at: int | None
+    """Updates at the first check with none wrong of 10,000."""
+    engine: str
+    """The engine that trained it."""
+    numerics_id: str
+    """What bits depend on: engine, sources, libraries, vector width."""
+    checks: tuple[Check, ...]
+    """Every check in order; empty where the trial diverged before the first."""
+
+    @property
+    def last_check(self) -> Check | None:
+        """The last look at the trial, if there was one."""
+        return self.checks[-1] if self.checks else None

@@ -1,0 +1,204 @@
+"""A trial is a value: everything that decides one training run, and its name.
+
+Two equal trials have one `trial_id`, a hash of their content. How long to train (the
+budget, in updates) is not content: raising it later continues the same trial.
+"""
+
+import dataclasses
+import hashlib
+import json
+import sys
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from rnnlab.tasks import Task, TemporalOrder
+
+Initialiser = Literal["sigmoid", "basic_tanh", "smart_tanh"]
+Activation = Literal["logistic", "tanh"]
+Stop = Literal["below_1_percent", "zero_errors"]
+Outcome = Literal["solved", "unsolved", "diverged"]
+
+TRIAL_ID_DIGITS = 32
+SHOWN_DIGITS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One training run: equal trials give equal results."""
+
+    task: Task = field(default_factory=TemporalOrder)
+    """The learning problem."""
+
+    init: Initialiser = "smart_tanh"
+    """How parameters are drawn, and with it the unit: logistic for `sigmoid`, tanh for the others."""
+
+    hidden: int = 50
+    """Hidden units, 1 to 512."""
+
+    batch: int = 20
+    """Sequences per update."""
+
+    lr: float = 1e-2
+    """Constant learning rate of plain SGD."""
+
+    clip_norm: float | None = 1.0
+    """Threshold on the global gradient norm (Algorithm 1); None trains without clipping."""
+
+    omega_weight: float = 0.0
+    """Factor of the regulariser Ω (Eq. 9); 0 trains without it."""
+
+    repair_nonfinite: bool = False
+    """Replace the step by W_rec ← (1 − 0.02·lr) W_rec where the norm is not finite or above 1e10."""
+
+    check_every: int = 2000
+    """Updates between two checks on fresh sequences."""
+
+    stop: Stop = "below_1_percent"
+    """Which check ends the trial: the first with under 1 % wrong, or the first with none wrong."""
+
+    seed: int = 0
+    """Replicate: decides every random number of the trial."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be trained.
+
+        Raises:
+            ValueError: Naming the field, its value and the remedy.
+        """
+        _require_choice("init", self.init, get_args(Initialiser))
+        _require_choice("stop", self.stop, get_args(Stop))
+        if not isinstance(self.repair_nonfinite, bool):
+            raise ValueError(
+                f"repair_nonfinite must be True or False, got {self.repair_nonfinite!r}."
+            )
+        for name, low, high in _INTEGER_RANGES:
+            _require_integer(name, getattr(self, name), low, high)
+        _require_finite("lr", self.lr)
+        if self.lr <= 0:
+            raise ValueError(f"lr must be positive, got {self.lr}. A usual value is 0.01.")
+        self._check_clipping()
+        _require_finite("omega_weight", self.omega_weight)
+        if self.omega_weight < 0:
+            raise ValueError(
+                f"omega_weight must not be negative, got {self.omega_weight}. "
+                "To train without Ω, set Trial.omega_weight to 0."
+            )
+
+    def _check_clipping(self) -> None:
+        if self.clip_norm is not None:
+            _require_finite("clip_norm", self.clip_norm)
+            if self.clip_norm <= 0:
+                raise ValueError(
+                    f"clip_norm must be positive, got {self.clip_norm}. "
+                    "To train without clipping, set Trial.clip_norm to None."
+                )
+        elif self.repair_nonfinite:
+            raise ValueError(
+                "repair_nonfinite is True but clip_norm is None: the authors repair "
+                "gradients only under clipping. Set clip_norm, or leave the repair off."
+            )
+
+    @property
+    def activation(self) -> Activation:
+        """The hidden unit that goes with `init`."""
+        return "logistic" if self.init == "sigmoid" else "tanh"
+
+    @property
+    def trial_id(self) -> str:
+        """A hash of the content, 32 hex digits.
+
+        Class names are kept and fields at their default left out, so that a new field
+        renames nothing. Numbers are written by the field's type: `lr=1` equals `lr=1.0`.
+
+        Example:
+            >>> Trial().trial_id == Trial(lr=0.01, hidden=50).trial_id
+            True
+            >>> Trial(seed=1).trial_id == Trial(seed=2).trial_id
+            False
+        """
+        text = json.dumps(content(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:TRIAL_ID_DIGITS]
+
+
+_INTEGER_RANGES: list[tuple[str, int, int]] = [
+    ("hidden", 1, 512),
+    ("batch", 1, 100_000),
+    ("check_every", 1, 2**31),
+    ("seed", 0, 2**32 - 1),
+]
+
+
+def content(value: Any) -> dict[str, Any]:
+    """Write a frozen dataclass as its class name and the fields that differ from default.
+
+    Args:
+        value: An instance of a frozen dataclass of ours.
+
+    Returns:
+        A dictionary that JSON can write, nested where a field is a dataclass.
+
+    Example:
+        >>> content(Trial(lr=1, seed=3))
+        {'class': 'Trial', 'lr': '1.0', 'seed': 3}
+    """
+    written: dict[str, Any] = {"class": type(value).__name__}
+    for each in fields(value):
+        here = getattr(value, each.name)
+        if here == _default(each):
+            continue
+        written[each.name] = _written(here, each.type)
+    return written
+
+
+def _default(each: "dataclasses.Field[Any]") -> Any:
+    if each.default_factory is not dataclasses.MISSING:
+        return each.default_factory()
+    return each.default
+
+
+def _written(value: Any, annotation: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return content(value)
+    if value is not None and annotation in (float, float | None):
+        return repr(float(value))
+    return value
+
+
+def require_budget(check_every: int, budget: int) -> None:
+    """Refuse a budget that does not end on a check.
+
+    Args:
+        check_every: Updates between two checks of a trial.
+        budget: Updates at most.
+
+    Raises:
+        ValueError: If the budget is not a positive multiple of `check_every`.
+    """
+    if budget < 1 or budget % check_every:
+        nearest = max(check_every, round(budget / check_every) * check_every)
+        raise ValueError(
+            f"The budget is {budget} updates, but checks come every {check_every} and a "
+            f"trial ends on one. Choose a positive multiple of {check_every}, "
+            f"such as {nearest}."
+        )
+
+
+def _require_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
+
+
+def _require_integer(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(
+            f"{name} must be a whole number, got {value!r}. Write it as int(...)."
+        )
+    if not low <= value <= high:
+        raise ValueError(f"{name} must lie between {low} and {high}, got {value}.")
+
+
+def _require_finite(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name} must be a number, got {value!r}.")
+    if not abs(value) <= sys.float_info.max or float(value) != value:
+        raise ValueError(f"{name} must be finite and fit a float, got {value}.")

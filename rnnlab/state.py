@@ -1,0 +1,66 @@
+"""Where a trial stands between two updates: all that is needed to go on."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from rnnlab.result import Check
+
+
+class Parameters(NamedTuple):
+    """The five trained arrays of h_t = σ(W_rec h_{t−1} + W_in u_t + b), y = W_out h + b_out.
+
+    ICML 2013, Eq. 2, in the equivalent form of its footnote 1.
+    """
+
+    w_in: Float[np.ndarray, "hidden inputs"]
+    w_rec: Float[np.ndarray, "hidden hidden"]
+    bias: Float[np.ndarray, " hidden"]
+    w_out: Float[np.ndarray, "outputs hidden"]
+    bias_out: Float[np.ndarray, " outputs"]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the updates since the last check, added in float64 and in their order.
+
+    They are carried from call to call, so no average depends on where calls are cut.
+    """
+
+    updates: int = 0
+    repaired: int = 0
+    """Updates replaced by the authors' repair; left out of what follows."""
+    clipped: int = 0
+    loss: float = 0.0
+    grad_norm: float = 0.0
+    grad_norm_max: float = 0.0
+
+    @property
+    def counted(self) -> int:
+        """Updates that the sums run over."""
+        return self.updates - self.repaired
+
+
+@dataclass(frozen=True)
+class State:
+    """A trial between two updates."""
+
+    parameters: Parameters
+    update: int = 0
+    """Updates made so far."""
+    totals: Totals = field(default_factory=Totals)
+    checks: tuple[Check, ...] = ()
+    diverged: bool = False
+    """The last update gave a loss, gradient norm or parameter that is not finite."""
+
+    @property
+    def solved_at(self) -> int | None:
+        """Updates at the first check with under 1 % wrong of 10,000 sequences."""
+        return next((c.update for c in self.checks if c.error_rate < 0.01), None)
+
+    @property
+    def zero_errors_at(self) -> int | None:
+        """Updates at the first check with none wrong."""
+        return next((c.update for c in self.checks if c.errors == 0), None)

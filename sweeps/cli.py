@@ -1,0 +1,189 @@
+"""The `sweep` command: data on stdout, progress on stderr.
+
+Exit codes: 0 everything has a result, 1 some trials failed, 2 usage, 130 interrupted.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from sweeps.errors import SweepError
+from sweeps.experiment import load_experiment, names
+from sweeps.run_options import RunOptions
+from sweeps.selection import Selection, plan_line, plan_of, resolve
+
+USAGE, INTERRUPTED = 2, 130
+Json = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+
+
+@dataclass(frozen=True, kw_only=True)
+class List:
+    """Every experiment and its question."""
+
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print one line an experiment."""
+        found = [load_experiment(name) for name in names()]
+        rows = [
+            {
+                "name": each.reference,
+                "question": each.question,
+                "trials": len(each.sweep.trials),
+                "budget": each.sweep.budget,
+                "quick_budget": each.sweep.quick_budget,
+            }
+            for each in found
+        ]
+        _print(rows, [f"{r['name']:<16} {r['question']}" for r in rows], self.json)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What `run` would train; changes nothing."""
+
+    selection: Selection
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print the plan."""
+        chosen = resolve(self.selection)
+        work = plan_of(chosen)
+        facts = {
+            "sweep": chosen.experiment.sweep.name,
+            "trials": len(work.trials),
+            "done": work.done,
+            "to_run": len(work.to_run),
+            "budget": work.budget,
+            "results": str(chosen.folder),
+            "to_run_ids": [trial.trial_id for trial in work.to_run],
+        }
+        _print(facts, [plan_line(chosen, work)], self.json)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Train what has no result yet, here and now; run it again at any time."""
+
+    selection: Selection
+    options: RunOptions = field(default_factory=RunOptions)
+
+    def __call__(self) -> int:
+        """Print the plan, then submit the driver to the local backend and wait."""
+        from sweeps.launch import launch
+
+        return launch(self.selection, self.options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How the trials stand: solved, unsolved, diverged, failed, running."""
+
+    selection: Selection
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print the counts, the running trials and the time left."""
+        from sweeps.status import lines, status
+
+        facts = status(resolve(self.selection))
+        _print(facts, lines(facts), self.json)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """One trial: spec, result, provenance, and the command that trains it alone."""
+
+    trial_id: Annotated[str, tyro.conf.Positional]
+    """Its id, or the beginning of it."""
+    results: Path = Path("results")
+    """Folder that holds a folder for each sweep."""
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print the trial."""
+        from sweeps.show import lines, show
+
+        facts = show(self.trial_id, self.results)
+        _print(facts, lines(facts), self.json)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Draw the experiment's figure from its table."""
+
+    selection: Selection
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Write the figure as SVG and PNG beside the table."""
+        from sweeps.drawing import draw
+
+        paths = [str(path) for path in draw(resolve(self.selection))]
+        _print({"figures": paths}, paths, self.json)
+        return 0
+
+
+Verbs = List | Plan | Run | Status | Show | Draw
+
+
+def main() -> None:
+    """Run the `sweep` command and leave with its exit code."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(words: list[str]) -> int:
+    """Parse words, do what they say and give the exit code.
+
+    An error that the user can mend is one line on stderr and exit code 2.
+
+    Args:
+        words: The command line after `sweep`.
+
+    Raises:
+        SystemExit: After `--help`, and with code 2 for words that cannot be parsed.
+    """
+    if words == ["--version"]:
+        print(f"sweep {metadata.version('rnnlab')}")
+        return 0
+    verb = tyro.cli(
+        Verbs,  # pyright: ignore[reportArgumentType]
+        args=words,
+        prog="sweep",
+        description="Train grids of recurrent networks, keep every result, draw the "
+        "figure. `sweep VERB --help` tells more, `sweep --version` which this is.",
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+    try:
+        return verb()
+    except SweepError as error:
+        print(f"sweep: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _print(facts: Any, lines: list[str], as_json: bool) -> None:
+    """Print facts for a program, or lines for a person."""
+    if as_json:
+        print(json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        print("\n".join(lines))

@@ -1,0 +1,61 @@
+"""From a sweep's table to its figure, and to a DataFrame for a notebook."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeps.errors import ExperimentError, SweepError
+from sweeps.selection import Chosen, Selection, resolve, sweep_command
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def draw(chosen: Chosen) -> list[Path]:
+    """Draw an experiment's figure beside its table, from the table alone.
+
+    Raises:
+        ExperimentError: If the experiment has no `draw`.
+        SweepError: If there is no result to draw.
+    """
+    experiment = chosen.experiment
+    if experiment.draw is None:
+        raise ExperimentError(
+            f"{experiment.reference} defines no `draw`. Write one that takes the table "
+            "as a DataFrame and returns a matplotlib Figure."
+        )
+    results = table(chosen)
+    if results.empty:
+        raise SweepError(
+            f"There is no result in {chosen.folder}. "
+            f"Train first: {sweep_command('run', experiment.reference)}"
+        )
+    from sweeps.figures import save
+
+    return save(experiment.draw(results), chosen.folder / experiment.sweep.name)
+
+
+def table(chosen: Chosen) -> "pd.DataFrame":
+    """Give the results of the chosen trials, one row each, sorted by `trial_id`."""
+    from sweeps.store import Store
+
+    wanted = {trial.trial_id for trial in chosen.trials}
+    results = Store(chosen.folder).read().to_pandas()
+    return results[results["trial_id"].isin(wanted)].reset_index(drop=True)
+
+
+def load(
+    experiment: str, *, results: str | Path = "results", quick: bool = False
+) -> "pd.DataFrame":
+    """Give a sweep's table as a DataFrame, for a notebook.
+
+    Args:
+        experiment: Its name, or the path of a file.
+        results: The folder that holds a folder for each sweep.
+        quick: The table of the quick preset.
+
+    Returns:
+        One row per trial; columns as in the reference of the results schema.
+    """
+    return table(
+        resolve(Selection(experiment=experiment, results=Path(results), quick=quick))
+    )

@@ -1,0 +1,97 @@
+"""Find and load experiments: those of the package by name, one's own by path."""
+
+import importlib.util
+import pkgutil
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import sweeps.experiments
+from sweeps.errors import ExperimentError, UnknownNameError
+from sweeps.sweep import Sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    Draw = Callable[[pd.DataFrame], Figure]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, the trials that answer it, and their drawing."""
+
+    reference: str
+    """What loads it again: a name, or the path of a file."""
+    question: str
+    sweep: Sweep
+    draw: "Draw | None"
+    """From the table to a figure; None where the file has no `draw`."""
+
+
+def names() -> list[str]:
+    """List the experiments of the package."""
+    return sorted(each.name for each in pkgutil.iter_modules(sweeps.experiments.__path__))
+
+
+def load_experiment(reference: str) -> Experiment:
+    """Load an experiment by its name, or by the path of a `.py` file.
+
+    Raises:
+        UnknownNameError: If there is no experiment of that name.
+        ExperimentError: If the file is not there or cannot be loaded.
+    """
+    if reference.endswith(".py") or "/" in reference:
+        return _loaded(Path(reference).resolve())
+    if reference not in names():
+        raise UnknownNameError("experiment", reference, names())
+    folder = Path(next(iter(sweeps.experiments.__path__)))
+    return _loaded(folder / f"{reference}.py", reference)
+
+
+def _loaded(path: Path, name: str | None = None) -> Experiment:
+    module = _module(path, name)
+    sweep = getattr(module, "sweep", None)
+    if not isinstance(sweep, Sweep):
+        raise ExperimentError(
+            f"{path} defines no `sweep`. Write sweep = Sweep(name=..., trials=[...], ...)."
+        )
+    question = (module.__doc__ or "").strip().partition("\n")[0]
+    draw = getattr(module, "draw", None)
+    return Experiment(name or str(path), question or sweep.name, sweep, draw)
+
+
+def _module(path: Path, name: str | None) -> ModuleType:
+    if not path.is_file():
+        raise ExperimentError(
+            f"There is no experiment file {path}. Known by name: {', '.join(names())}."
+        )
+    full_name = f"sweeps.experiments.{name}" if name else f"experiment_{path.stem}"
+    spec = importlib.util.spec_from_file_location(full_name, path)
+    if spec is None or spec.loader is None:
+        raise ExperimentError(f"{path} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[full_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ExperimentError(_first_cause(path, error)) from error
+    return module
+
+
+def _first_cause(path: Path, error: Exception) -> str:
+    """Say in one line what an experiment file does wrong, and where in it."""
+    if isinstance(error, SyntaxError):
+        return f"{path}:{error.lineno}: {error.msg}."
+    lines = [
+        f.lineno
+        for f in traceback.extract_tb(error.__traceback__)
+        if f.filename == str(path)
+    ]
+    where = f"{path}:{lines[-1]}" if lines else str(path)
+    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+    return f"{where}: {kind}{error}"

@@ -1,0 +1,49 @@
+"""Does clipping, and clipping with Ω, let SGD solve temporal order at growing lengths?
+
+Figure 7 of Pascanu, Mikolov & Bengio (ICML 2013), Section 4.1.1.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from rnnlab import TemporalOrder, Trial
+from sweeps.sweep import Sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "MSGD": {"clip_norm": None, "omega_weight": 0.0},
+    "MSGD-C": {"clip_norm": 1.0, "omega_weight": 0.0},
+    "MSGD-CR": {"clip_norm": 1.0, "omega_weight": 4.0},
+}
+INITIALISERS = ("sigmoid", "basic_tanh", "smart_tanh")
+
+sweep = Sweep(
+    name="figure7",
+    budget=5_000_000,
+    quick_budget=30_000,
+    quick_where="length == 50 and init == 'smart_tanh'",
+    trials=[
+        Trial(task=TemporalOrder(length=length), init=init, seed=seed, **variant)
+        for seed in range(5)
+        for length in (50, 100, 150, 200)
+        for init in INITIALISERS
+        for variant in VARIANTS.values()
+    ],
+)
+
+
+def draw(results: "pd.DataFrame") -> "Figure":
+    """Draw success rate against length: a panel an initialisation, a line a variant."""
+    from sweeps.figures import success_panels
+
+    return success_panels(
+        results,
+        sweep.trials,
+        panel="init",
+        panels=INITIALISERS,
+        x="task.length",
+        x_label="sequence length T (steps)",
+        lines=VARIANTS,
+    )

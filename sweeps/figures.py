@@ -1,0 +1,188 @@
+"""Figures: one palette, one set of axis labels, intervals and n on every one.
+
+A figure is drawn from the table alone, and from a partial table too: it says what is
+missing. matplotlib is imported here and this module only where something is drawn.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rnnlab import Trial
+from sweeps.columns import trial_columns
+from sweeps.statistics import wilson
+
+PALETTE = ("#c44e52", "#4c72b0", "#2f8f5b", "#8172b3", "#937860")
+MARKERS = ("o", "s", "D", "^", "v")
+LABELS = {
+    "sigmoid": "sigmoid",
+    "basic_tanh": "basic tanh",
+    "smart_tanh": "smart tanh",
+}
+PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.5, 3.9
+DODGE = 0.018
+"""Sideways shift between two lines' points, as a share of the axis, so none hides one."""
+
+
+class Cell(NamedTuple):
+    """Replicates that differ in their seed alone: how many ended how."""
+
+    x: float
+    solved: int
+    n: int
+    planned: int
+
+
+def success_panels(
+    results: pd.DataFrame,
+    trials: Sequence[Trial],
+    *,
+    panel: str,
+    panels: Sequence[str],
+    x: str,
+    x_label: str,
+    lines: Mapping[str, Mapping[str, Any]],
+) -> Figure:
+    """Draw success rates with Wilson 95 % intervals: panels side by side, a line a variant.
+
+    Diverged trials count as not solved.
+
+    Args:
+        results: The table, possibly partial.
+        trials: All trials of the sweep, to tell what is missing.
+        panel: The column that tells the panels apart.
+        panels: Its values, left to right.
+        x: The column along the axis.
+        x_label: Its label, with unit.
+        lines: For each variant its name and the columns that define it.
+
+    Returns:
+        The figure, with n, the budget and what is missing in its caption.
+    """
+    planned = pd.DataFrame([trial_columns(trial) for trial in trials])
+    results = results[results["trial_id"].isin(planned["trial_id"])]
+    figure = Figure(
+        figsize=(PANEL_WIDTH_IN * len(panels), PANEL_HEIGHT_IN), layout="constrained"
+    )
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    ticks = sorted(planned[x].unique())
+    for place, (axis, value) in enumerate(zip(axes, panels, strict=True)):
+        axis.set_title(LABELS.get(value, value))
+        for number, (name, fields) in enumerate(lines.items()):
+            where = {panel: value, **fields}
+            cells = _cells(_matching(results, where), _matching(planned, where), x)
+            _draw_line(axis, cells, name, number, len(lines), ticks)
+        _dress(axis, ticks, x_label, first=place == 0)
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles, names, loc="outside upper center", ncols=len(lines), frameon=False
+    )
+    figure.supxlabel(_caption(results, planned), fontsize=8)
+    return figure
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as SVG and PNG, the same bytes for the same figure.
+
+    Args:
+        figure: What to write.
+        stem: Path without ending.
+
+    Returns:
+        The two files.
+    """
+    import matplotlib as mpl
+
+    svg, png = stem.with_suffix(".svg"), stem.with_suffix(".png")
+    with mpl.rc_context({"svg.hashsalt": stem.name, "svg.fonttype": "none"}):
+        figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    figure.savefig(png, dpi=200, metadata={"Software": None})
+    return [svg, png]
+
+
+def _matching(table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
+    for column, value in where.items():
+        here = table[column]
+        table = table[here.isna() if value is None else here == value]
+    return table
+
+
+def _cells(results: pd.DataFrame, planned: pd.DataFrame, x: str) -> list[Cell]:
+    cells: list[Cell] = []
+    for value, wanted in planned.groupby(x):
+        here = results[results[x] == value]
+        solved = int((here["outcome"] == "solved").sum())
+        cells.append(Cell(float(str(value)), solved, len(here), len(wanted)))
+    return cells
+
+
+def _draw_line(
+    axis: Axes, cells: list[Cell], name: str, number: int, of: int, ticks: list[float]
+) -> None:
+    span = (max(ticks) - min(ticks)) or 1.0
+    shift = DODGE * span * (number - (of - 1) / 2)
+    shown = [cell for cell in cells if cell.n]
+    rates = [cell.solved / cell.n for cell in shown]
+    bounds = [wilson(cell.solved, cell.n) for cell in shown]
+    below = [max(0.0, rate - bound.low) for rate, bound in zip(rates, bounds, strict=True)]
+    above = [max(0.0, bound.high - rate) for rate, bound in zip(rates, bounds, strict=True)]
+    axis.errorbar(
+        [cell.x + shift for cell in shown],
+        rates,
+        yerr=[below, above],
+        label=name,
+        color=PALETTE[number],
+        marker=MARKERS[number],
+        markersize=5,
+        linewidth=1.4,
+        elinewidth=0.9,
+        capsize=2.5,
+    )
+
+
+def _dress(axis: Axes, ticks: list[float], x_label: str, *, first: bool) -> None:
+    span = (max(ticks) - min(ticks)) or 1.0
+    axis.set_xticks(ticks)
+    axis.set_xlim(min(ticks) - 0.1 * span, max(ticks) + 0.1 * span)
+    axis.set_ylim(-0.04, 1.04)
+    axis.yaxis.set_major_formatter(lambda rate, _: f"{100 * rate:.0f} %")
+    axis.set_xlabel(x_label)
+    if first:
+        axis.set_ylabel("success rate")
+    axis.grid(visible=True, axis="y", linewidth=0.4, alpha=0.6)
+    axis.spines[["top", "right"]].set_visible(False)
+    if not axis.lines:
+        axis.text(
+            0.5, 0.5, "no trials yet", transform=axis.transAxes, ha="center", color="0.5"
+        )
+
+
+def _caption(results: pd.DataFrame, planned: pd.DataFrame) -> str:
+    keys = [c for c in planned.columns if c not in ("trial_id", "seed")]
+    counts = results.groupby(keys, dropna=False).size() if len(results) else pd.Series([0])
+    low, high = int(counts.min()), int(counts.max())
+    n = f"n = {high}" if low == high else f"n = {low} to {high}"
+    unsolved = results[results["outcome"] == "unsolved"]["updates"]
+    budget = (
+        f"unsolved after {_span(unsolved)} updates" if len(unsolved) else "none unsolved"
+    )
+    diverged = int((results["outcome"] == "diverged").sum())
+    missing = len(planned) - len(results)
+    parts = [
+        f"{n} seeds a point, Wilson 95 % intervals",
+        budget,
+        f"{diverged} diverged",
+        f"MISSING: {missing} of {len(planned)} trials"
+        if missing
+        else f"all {len(planned)} trials",
+    ]
+    return "; ".join(parts) + "."
+
+
+def _span(values: "pd.Series[int]") -> str:
+    low, high = int(values.min()), int(values.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -1,0 +1,37 @@
+"""The end of a run: derive the table, say what was found, give the exit code."""
+
+import sys
+
+from rnnlab.spec import SHOWN_DIGITS
+from sweeps.selection import Chosen, sweep_command
+from sweeps.status import KINDS, status
+from sweeps.store import Store
+
+FAILED = 1
+
+
+def finish(chosen: Chosen) -> int:
+    """Derive the table from the parts and summarise it on stderr.
+
+    Returns:
+        0 where every chosen trial has a result, 1 where some failed or are missing.
+    """
+    store = Store(chosen.folder)
+    path = store.compact()
+    facts = status(chosen)
+    shown = ", ".join(f"{facts[kind]} {kind}" for kind in KINDS if facts[kind])
+    missing = facts["failed"] + facts["waiting"] + facts["running"]
+    if not missing:
+        _say(f"all {facts['trials']} trials have a result: {shown}; table in {path}")
+        _say(f"draw it: {sweep_command('draw', *chosen.selection.argv())}")
+        return 0
+    _say(f"{facts['trials']} trials: {shown}; table in {path}")
+    for each in facts["failed_trials"]:
+        _say(f"trial {each['trial_id'][:SHOWN_DIGITS]} failed: {each['error']}")
+    if facts["failed_trials"]:
+        _say(f"tracebacks are in {store.attempts}; the next run tries these again")
+    return FAILED
+
+
+def _say(text: str) -> None:
+    print(f"sweep: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,79 @@
+"""`sweep run`: print the plan, submit the driver to the local backend, wait for it."""
+
+import os
+import signal
+import sys
+
+from cluster import Command, Job, Resources
+from cluster.local import LocalBackend
+from sweeps.run_options import RunOptions
+from sweeps.selection import Selection, plan_line, plan_of, resolve, sweep_command
+
+STOPPING_S = 20.0
+"""How long a clean stop may take before the driver is killed."""
+
+
+def launch(selection: Selection, options: RunOptions) -> int:
+    """Run the driver as a process of its own and give the exit code.
+
+    A driver that is killed cannot take the caller's terminal with it, and one whose
+    caller is killed stops by itself.
+
+    Raises:
+        SweepError: If the selection cannot be run; nothing has been written then.
+    """
+    chosen = resolve(selection)
+    work = plan_of(chosen)
+    _say(plan_line(chosen, work))
+    if work.to_run:
+        from sweeps.store import Store
+
+        Store(chosen.folder).create()
+        return _wait(_submit(selection, options), selection)
+    from sweeps.finish import finish
+
+    _say("nothing to train")
+    return finish(chosen)
+
+
+def _submit(selection: Selection, options: RunOptions) -> Job:
+    argv = (sys.executable, "-m", "sweeps.driver", *selection.argv(), *options.argv())
+    # The driver's own computing is light; its workers are told their threads by Ray.
+    command = Command(argv=argv, env={"PYTHONPATH": os.pathsep.join(sys.path)})
+    return LocalBackend().submit(command, Resources(cpus=1))
+
+
+def _wait(job: Job, selection: Selection) -> int:
+    """Wait for the driver; the first Ctrl-C stops it cleanly, the second kills it."""
+    code = None
+    try:
+        code = job.wait()
+    except KeyboardInterrupt:
+        _say("stopping: workers keep their checkpoints (Ctrl-C again to kill)")
+        job.interrupt()
+        code = _wait_for_stop(job)
+    again = sweep_command("run", *selection.argv())
+    if code is None or code < 0:
+        how = f"signal {signal.Signals(-code).name}" if code else "kill"
+        _say(
+            f"the driver was ended by {how}. Nothing committed is lost; go on with\n  {again}"
+        )
+        return 1 if code else 130
+    if code == 130:
+        _say(f"stopped. Nothing is lost; go on with\n  {again}")
+    return code
+
+
+def _wait_for_stop(job: Job) -> int | None:
+    code = None
+    try:
+        code = job.wait(STOPPING_S)
+    except KeyboardInterrupt:
+        _say("killing the driver")
+    if code is None:
+        job.kill()
+    return code
+
+
+def _say(text: str) -> None:
+    print(f"sweep: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,31 @@
+"""What a pack tells about itself after each chunk of updates."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a pack stands."""
+
+    trial_id: str = ""
+    """The trial being trained."""
+    update: int = 0
+    """Its updates so far."""
+    error_rate: float | None = None
+    """At its last check."""
+    made: int = 0
+    """Updates made by this pack so far, all trials together."""
+    train_s: float = 0.0
+    """CPU seconds spent in training and checks so far."""
+    checks: int = 0
+    """Checks made by this pack so far."""
+    solved: int = 0
+    unsolved: int = 0
+    diverged: int = 0
+    failed: int = 0
+    """Trials that have ended, by how."""
+
+    @property
+    def ended(self) -> int:
+        """Trials of the pack that have ended."""
+        return self.solved + self.unsolved + self.diverged + self.failed

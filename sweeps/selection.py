@@ -1,0 +1,110 @@
+"""What the verbs share: which trials, to which budget, kept where."""
+
+import dataclasses
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rnnlab import Trial
+from sweeps.errors import SweepError
+from sweeps.experiment import Experiment, load_experiment
+from sweeps.plan import Plan, plan
+from sweeps.where import select
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """An experiment and the part of it that is meant."""
+
+    experiment: Annotated[str, tyro.conf.Positional]
+    """Name of an experiment (see `sweep list`), or the path of a file of your own."""
+
+    where: str | None = None
+    """Only these trials, as in "length <= 100 and seed < 2"."""
+
+    budget: int | None = None
+    """Updates at most; the default is the experiment's own."""
+
+    quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """The experiment's quick preset, kept apart in DIR/quick."""
+
+    results: Path = Path("results")
+    """Folder that holds a folder for each sweep."""
+
+    def argv(self) -> list[str]:
+        """Write the selection as the command-line words that give it again."""
+        words = [self.experiment]
+        for each in dataclasses.fields(self)[1:]:
+            value = getattr(self, each.name)
+            if value is True:
+                words.append(f"--{each.name}")
+            elif value not in (None, False):
+                words += [f"--{each.name}", str(value)]
+        return words
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A selection, looked up."""
+
+    selection: Selection
+    experiment: Experiment
+    trials: list[Trial]
+    """Those that `--where` and `--quick` leave, never none."""
+    budget: int
+    folder: Path
+    """The sweep's results folder."""
+
+
+def resolve(selection: Selection) -> Chosen:
+    """Look up a selection; changes nothing.
+
+    Raises:
+        SweepError: If it names no experiment, no trials or a budget that cannot be.
+    """
+    experiment = load_experiment(selection.experiment)
+    sweep = experiment.sweep
+    preset = sweep.quick_budget if selection.quick else sweep.budget
+    budget = preset if selection.budget is None else selection.budget
+    trials = select(sweep.trials, sweep.quick_where if selection.quick else None)
+    trials = select(trials, selection.where)
+    if not trials:
+        raise SweepError(
+            f"No trial of {sweep.name!r} fits --where {selection.where!r}. "
+            f"`sweep plan {selection.experiment}` without it counts them all."
+        )
+    try:
+        dataclasses.replace(sweep, trials=trials).require_budget(budget)
+    except ValueError as error:
+        raise SweepError(str(error)) from None
+    root = selection.results / "quick" if selection.quick else selection.results
+    return Chosen(selection, experiment, trials, budget, root / sweep.name)
+
+
+def plan_of(chosen: Chosen) -> Plan:
+    """Subtract what the sweep's store holds from what was chosen; changes nothing.
+
+    pyarrow is imported only where there is a store to read.
+    """
+    if not (chosen.folder / "parts").exists():
+        return plan(chosen.trials, {}, chosen.budget)
+    from sweeps.store import Store
+
+    return plan(chosen.trials, Store(chosen.folder).standings(), chosen.budget)
+
+
+def plan_line(chosen: Chosen, work: Plan) -> str:
+    """Say a plan in one line."""
+    return (
+        f"{chosen.experiment.sweep.name}: {len(work.trials)} trials, {work.done} done, "
+        f"{len(work.to_run)} to run to {work.budget:,} updates; "
+        f"results in {chosen.folder}"
+    )
+
+
+def sweep_command(*words: str) -> str:
+    """Write a `sweep` command as the user would type it here."""
+    return shlex.join(["sweep", *words])

@@ -1,0 +1,125 @@
+"""One trial: its spec, its result, where it was trained, and how to train it alone."""
+
+from pathlib import Path
+from typing import Any
+
+from rnnlab.spec import SHOWN_DIGITS
+from sweeps.attempts import events
+from sweeps.columns import trial_columns, trial_types
+from sweeps.errors import SweepError
+from sweeps.experiment import load_experiment, names
+from sweeps.selection import sweep_command
+
+
+def show(prefix: str, results: Path) -> dict[str, Any]:
+    """Find a trial by the beginning of its id, in all results and known experiments.
+
+    Args:
+        prefix: Its `trial_id`, or an unambiguous beginning.
+        results: The folder that holds a folder for each sweep.
+
+    Raises:
+        SweepError: If no trial or several trials begin so.
+    """
+    folders = _folders(results)
+    specs = _known_specs()
+    rows = {folder: _rows(folder, prefix) for folder in folders}
+    stored = {
+        row["trial_id"]: (folder, row) for folder, found in rows.items() for row in found
+    }
+    known = {trial_id for trial_id in specs if trial_id.startswith(prefix)}
+    matches = sorted(known | stored.keys())
+    if len(matches) != 1:
+        raise SweepError(_not_one(prefix, matches))
+    return _facts(matches[0], specs, rows)
+
+
+def lines(facts: dict[str, Any]) -> list[str]:
+    """Write what is known about a trial for a person."""
+    found = [f"trial {facts['trial_id']}"]
+    found += [f"  {name} = {value}" for name, value in facts["spec"].items()]
+    for each in facts["results"]:
+        found.append(f"result in {each['folder']}")
+        found += [f"  {name} = {value}" for name, value in each["result"].items()]
+        for event in each["attempts"]:
+            error = f": {event['error']}" if "error" in event else ""
+            found.append(f"  {event['time']}  {event['event']} on {event['host']}{error}")
+    if not facts["results"]:
+        found.append("no result yet")
+    return [
+        *found,
+        *(["train it alone with", f"  {facts['command']}"] if facts["command"] else []),
+    ]
+
+
+def _facts(
+    trial_id: str, specs: dict[str, tuple[str, dict[str, Any]]], rows: dict[Path, Any]
+) -> dict[str, Any]:
+    results: list[dict[str, Any]] = []
+    spec: dict[str, Any] = specs[trial_id][1] if trial_id in specs else {}
+    for folder, found in rows.items():
+        for row in found:
+            if row["trial_id"] != trial_id:
+                continue
+            spec = spec or {name: row[name] for name in trial_types()}
+            result = {n: v for n, v in row.items() if n not in spec and n != "trial_id"}
+            attempts = _attempts(folder, trial_id)
+            results.append({"folder": str(folder), "result": result, "attempts": attempts})
+    return {
+        "trial_id": trial_id,
+        "spec": {name: value for name, value in spec.items() if name != "trial_id"},
+        "results": results,
+        "command": _command(trial_id, specs, [Path(each["folder"]) for each in results]),
+    }
+
+
+def _command(
+    trial_id: str, specs: dict[str, tuple[str, dict[str, Any]]], folders: list[Path]
+) -> str | None:
+    """Write the command that trains one trial; an experiment of one's own by its path."""
+    reference = specs[trial_id][0] if trial_id in specs else None
+    for folder in folders:
+        sessions = [e for e in events(folder / "attempts") if e["event"] == "session"]
+        if reference is None and sessions:
+            reference = sessions[-1].get("experiment")
+    if reference is None:
+        return None
+    return sweep_command("run", reference, "--where", f"trial_id == '{trial_id}'")
+
+
+def _attempts(folder: Path, trial_id: str) -> list[dict[str, Any]]:
+    return [e for e in events(folder / "attempts") if e.get("trial_id") == trial_id]
+
+
+def _known_specs() -> dict[str, tuple[str, dict[str, Any]]]:
+    return {
+        trial.trial_id: (name, trial_columns(trial))
+        for name in names()
+        for trial in load_experiment(name).sweep.trials
+    }
+
+
+def _folders(results: Path) -> list[Path]:
+    return sorted(
+        path.parent for path in [*results.glob("*/parts"), *results.glob("*/*/parts")]
+    )
+
+
+def _rows(folder: Path, prefix: str) -> list[dict[str, Any]]:
+    from sweeps.store import Store
+
+    return [
+        row
+        for row in Store(folder).read().to_pylist()
+        if row["trial_id"].startswith(prefix)
+    ]
+
+
+def _not_one(prefix: str, matches: list[str]) -> str:
+    if not matches:
+        return (
+            f"No trial's id begins with {prefix!r}, in the results or in a known "
+            "experiment. `sweep plan NAME --json` lists ids."
+        )
+    shown = ", ".join(match[:SHOWN_DIGITS] for match in matches[:5])
+    return f"{len(matches)} trials' ids begin with {prefix!r}: {shown}. Write more of it."

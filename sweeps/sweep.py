@@ -1,0 +1,62 @@
+"""A sweep: a name, distinct trials, and how long to train them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnlab import Trial
+from rnnlab.spec import SHOWN_DIGITS, require_budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """All trials of one question."""
+
+    name: str
+    """Names the results folder: letters, digits, `_` and `-`."""
+    trials: list[Trial]
+    """Distinct trials."""
+    budget: int
+    """Updates at most, a multiple of every trial's `check_every`."""
+    quick_budget: int
+    """Updates at most under `--quick`."""
+    quick_where: str | None = None
+    """The part of the trials that `--quick` trains, as a `--where` expression."""
+
+    def __post_init__(self) -> None:
+        """Refuse an empty sweep, a bad name, bad budgets and repeated trials.
+
+        Raises:
+            ValueError: Naming what is wrong.
+        """
+        if not self.name or self.name.strip("-_") == "" or not _is_plain(self.name):
+            raise ValueError(
+                f"A sweep's name is made of letters, digits, _ and -, got {self.name!r}."
+            )
+        if not self.trials:
+            raise ValueError(f"Sweep {self.name!r} has no trials. List at least one.")
+        self.require_budget(self.budget)
+        self.require_budget(self.quick_budget)
+        counts = Counter(trial.trial_id for trial in self.trials)
+        repeated = [trial_id for trial_id, count in counts.items() if count > 1]
+        if repeated:
+            surplus = len(self.trials) - len(counts)
+            raise ValueError(
+                f"Sweep {self.name!r} repeats {surplus} trials, "
+                f"first {repeated[0][:SHOWN_DIGITS]}. "
+                "Drop the loop variable that changes nothing, or vary `seed`."
+            )
+
+    def require_budget(self, budget: int) -> None:
+        """Refuse a budget at which some trial would end between two checks.
+
+        Raises:
+            ValueError: If it is not a positive multiple of each trial's `check_every`.
+        """
+        for every in sorted({trial.check_every for trial in self.trials}):
+            require_budget(every, budget)
+
+
+def _is_plain(name: str) -> bool:
+    kept = name.replace("-", "").replace("_", "")
+    return kept.isascii() and kept.isalnum() and Path(name).name == name

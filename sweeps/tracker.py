@@ -1,0 +1,212 @@
+"""Where a run stands: packs report, and a snapshot says it in one value.
+
+The display draws snapshots; `progress.json` in the sweep's folder holds the newest, so
+that `sweep status` sees a run of another terminal.
+"""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rnnlab import Trial
+from sweeps.plan import Pack, Plan, cost
+from sweeps.progress import Progress
+
+HEARTBEAT_S = 2.0
+STALE_S = 30.0
+"""A snapshot older than this is of a run that has gone."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A trial under way."""
+
+    trial_id: str
+    about: str
+    """Its task, initialisation and seed, in short."""
+    update: int
+    error_rate: float | None
+    updates_per_s: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where a run stands."""
+
+    sweep: str
+    budget: int
+    trials: int
+    done_before: int
+    solved: int
+    unsolved: int
+    diverged: int
+    failed: int
+    """Trials that ended in this run, by how."""
+    running: list[Running]
+    updates: int
+    """Updates made in this run."""
+    updates_per_s: float
+    train_s: float
+    """CPU seconds in training and checks."""
+    elapsed_s: float
+    eta_s: float | None
+    """Seconds left if no further trial ends before its budget."""
+    cpus: int
+    dashboard: str | None = None
+    pid: int = field(default_factory=os.getpid)
+    host: str = field(default_factory=socket.gethostname)
+    at: float = field(default_factory=time.time)
+    """Unix time of the snapshot."""
+
+    @property
+    def ended(self) -> int:
+        """Trials that ended in this run."""
+        return self.solved + self.unsolved + self.diverged + self.failed
+
+
+@dataclass
+class Tracker:
+    """Adds up what packs report."""
+
+    work: Plan
+    packs: list[Pack]
+    sweep: str
+    cpus: int
+    dashboard: str | None = None
+    latest: dict[int, Progress] = field(default_factory=dict[int, Progress])
+    """The newest report of each pack, by its number."""
+    rates: dict[int, float] = field(default_factory=dict[int, float])
+    began_at: float = field(default_factory=time.monotonic)
+    first_report_at: float | None = None
+    cost_done: float = 0.0
+    updates: int = 0
+    _reported_at: dict[int, float] = field(default_factory=dict[int, float])
+
+    def report(self, number: int, progress: Progress) -> None:
+        """Take in what pack `number` reports; one that started again counts anew."""
+        now = time.monotonic()
+        before = self.latest.get(number, Progress())
+        made = (
+            progress.made - before.made if progress.made >= before.made else progress.made
+        )
+        self.first_report_at = self.first_report_at or now
+        if (since := self._reported_at.get(number)) is not None and now > since:
+            self.rates[number] = made / (now - since)
+        self._reported_at[number] = now
+        self.updates += made
+        self.cost_done += made * self._cost(number, progress.trial_id)
+        self.latest[number] = progress
+
+    def snapshot(self) -> Snapshot:
+        """Say where the run stands now."""
+        now = time.monotonic()
+        ended = self._ended()
+        return Snapshot(
+            sweep=self.sweep,
+            budget=self.work.budget,
+            trials=len(self.work.trials),
+            done_before=self.work.done,
+            solved=ended["solved"],
+            unsolved=ended["unsolved"],
+            diverged=ended["diverged"],
+            failed=ended["failed"],
+            running=[r for r in map(self._running, self.packs) if r is not None],
+            updates=self.updates,
+            updates_per_s=sum(self.rates[n] for n in self.rates if not self._over(n)),
+            train_s=sum(progress.train_s for progress in self.latest.values()),
+            elapsed_s=now - self.began_at,
+            eta_s=self._eta(now),
+            cpus=self.cpus,
+            dashboard=self.dashboard,
+        )
+
+    def _ended(self) -> dict[str, int]:
+        kinds = ("solved", "unsolved", "diverged", "failed")
+        return {kind: sum(getattr(p, kind) for p in self.latest.values()) for kind in kinds}
+
+    def _over(self, number: int) -> bool:
+        progress = self.latest[number]
+        return progress.ended == len(self.packs[number - 1].trials)
+
+    def _running(self, pack: Pack) -> Running | None:
+        progress = self.latest.get(pack.number)
+        if progress is None or self._over(pack.number) or not progress.trial_id:
+            return None
+        return Running(
+            trial_id=progress.trial_id,
+            about=about(self._trial(pack.number, progress.trial_id)),
+            update=progress.update,
+            error_rate=progress.error_rate,
+            updates_per_s=self.rates.get(pack.number, 0.0),
+        )
+
+    def _eta(self, now: float) -> float | None:
+        """Divide the cost that is left, at most, by the speed so far."""
+        if (
+            self.first_report_at is None
+            or now <= self.first_report_at
+            or not self.cost_done
+        ):
+            return None
+        left = sum(self._cost_left(pack) for pack in self.packs)
+        return left * (now - self.first_report_at) / self.cost_done
+
+    def _cost_left(self, pack: Pack) -> float:
+        progress = self.latest.get(pack.number, Progress())
+        waiting = pack.trials[progress.ended :]
+        left = sum(cost(trial) * pack.budget for trial in waiting)
+        if waiting and progress.trial_id == waiting[0].trial_id:
+            left -= cost(waiting[0]) * progress.update
+        return left
+
+    def _cost(self, number: int, trial_id: str) -> float:
+        return cost(self._trial(number, trial_id)) if trial_id else 0.0
+
+    def _trial(self, number: int, trial_id: str) -> Trial:
+        trials = self.packs[number - 1].trials
+        return next(trial for trial in trials if trial.trial_id == trial_id)
+
+
+def about(trial: Trial) -> str:
+    """Tell a trial from its neighbours in a few words."""
+    clip = "no clipping" if trial.clip_norm is None else f"clip {trial.clip_norm:g}"
+    omega = f", Ω {trial.omega_weight:g}" if trial.omega_weight else ""
+    return (
+        f"{type(trial.task).__name__} {trial.task.length}, {trial.init}, "
+        f"{clip}{omega}, seed {trial.seed}"
+    )
+
+
+def write_snapshot(snapshot: Snapshot, folder: Path) -> None:
+    """Replace `progress.json`; not made durable, it is worth nothing after a crash."""
+    temporary = folder / ".tmp-progress.json"
+    temporary.write_text(json.dumps(asdict(snapshot)) + "\n", encoding="utf-8")
+    temporary.replace(folder / "progress.json")
+
+
+def read_snapshot(folder: Path) -> Mapping[str, Any] | None:
+    """Give the newest snapshot of a run that is still going, or None."""
+    try:
+        found = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if time.time() - found["at"] > STALE_S or not _alive(found):
+        return None
+    return found
+
+
+def _alive(found: Mapping[str, Any]) -> bool:
+    if found["host"] != socket.gethostname():
+        return True
+    try:
+        os.kill(found["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

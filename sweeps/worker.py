@@ -1,0 +1,134 @@
+"""Train a pack: what a worker does, without Ray.
+
+The one border at which an exception is caught: a crash inside a trial must not take its
+neighbours along. Its traceback goes to `attempts`, and the next run tries it again.
+"""
+
+import time
+import traceback
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, Literal
+
+from rnnlab import Result, Trial
+from rnnlab.engines import Engine
+from rnnlab.train import result_of, training
+from sweeps.attempts import Attempts
+from sweeps.plan import Pack
+from sweeps.progress import Progress
+from sweeps.store import Store
+
+Ending = Literal["solved", "unsolved", "diverged", "failed"]
+
+COMMIT_EVERY_S = 30.0
+"""A pack that lasts longer commits part by part, at least this often."""
+
+
+def train_pack(
+    pack: Pack, store: Store, engine: Engine, *, chunk_s: float = 1.0
+) -> Generator[Progress]:
+    """Train a pack's trials one after another and commit their results.
+
+    Args:
+        pack: What to train.
+        store: Where results and checkpoints go.
+        engine: What makes the updates.
+        chunk_s: Seconds between two reports, about.
+
+    Yields:
+        Progress after each chunk. Closing the iterator keeps a checkpoint of the trial
+        under way and commits what is finished.
+    """
+    attempts = Attempts(store.attempts)
+    progress = Progress()
+    finished: list[tuple[Trial, Result]] = []
+    committed_at = time.monotonic()
+    try:
+        for trial in pack.trials:
+            about = {"trial_id": trial.trial_id, "pack": pack.pack_id}
+            attempts.record("started", **about)
+            try:
+                result, progress = yield from _train_one(
+                    trial, pack.budget, store, engine, progress, chunk_s
+                )
+            except Exception as error:  # noqa: BLE001 - the border; see the module
+                attempts.record("failed", **about, **_described(error))
+                progress = _ended(progress, "failed")
+            else:
+                finished.append((trial, result))
+                attempts.record("finished", **about, **_told(result, progress))
+                progress = _ended(progress, result.outcome)
+            if time.monotonic() - committed_at >= COMMIT_EVERY_S:
+                _commit(store, pack, finished)
+                committed_at = time.monotonic()
+    finally:
+        _commit(store, pack, finished)
+    yield progress
+
+
+def _train_one(
+    trial: Trial,
+    budget: int,
+    store: Store,
+    engine: Engine,
+    before: Progress,
+    chunk_s: float,
+) -> Generator[Progress, None, tuple[Result, Progress]]:
+    """Train one trial, adding to the counts of the trials before it in the pack."""
+    began = time.process_time()
+    progress, state, first = before, None, None
+    states = training(
+        trial,
+        budget=budget,
+        engine=engine,
+        checkpoint=store.checkpoints,
+        chunk_s=chunk_s,
+    )
+    with closing(states):
+        for state in states:
+            first = first or state
+            progress = replace(
+                before,
+                trial_id=trial.trial_id,
+                update=state.update,
+                error_rate=state.checks[-1].error_rate if state.checks else None,
+                made=before.made + state.update - first.update,
+                checks=before.checks + len(state.checks) - len(first.checks),
+                train_s=before.train_s + time.process_time() - began,
+            )
+            yield progress
+    assert state is not None
+    return result_of(trial, state, engine), progress
+
+
+def _commit(store: Store, pack: Pack, finished: list[tuple[Trial, Result]]) -> None:
+    """Commit what is finished and forget it; the checkpoints of ended trials go last."""
+    if not finished:
+        return
+    store.commit(finished, committed=pack.committed)
+    for trial, result in finished:
+        if result.outcome != "unsolved":
+            store.checkpoints.discard(trial)
+    finished.clear()
+
+
+def _ended(progress: Progress, how: Ending) -> Progress:
+    return replace(progress, **{how: getattr(progress, how) + 1})
+
+
+def _told(result: Result, progress: Progress) -> dict[str, Any]:
+    return {
+        "outcome": result.outcome,
+        "updates": result.updates,
+        "pack_made": progress.made,
+        "pack_train_s": round(progress.train_s, 3),
+        "numerics_id": result.numerics_id,
+    }
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    return {
+        "error": f"{type(error).__name__}: {error}",
+        "traceback": "".join(traceback.format_exception(error)),
+    }

@@ -4,6 +4,7 @@ One JSON line an event, in a file of its own for each process that writes:
 `attempts/<host>-<pid>-<start>.jsonl`. Never part of the table.
 """
 
+import functools
 import json
 import os
 import platform
@@ -25,11 +26,7 @@ class Attempts:
     """The log that one process writes into a sweep's `attempts` folder."""
 
     folder: Path
-    name: str = field(
-        default_factory=lambda: (
-            f"{socket.gethostname()}-{os.getpid()}-{time.time_ns() // 1000}.jsonl"
-        )
-    )
+    name: str = field(default_factory=lambda: _own_name(os.getpid()))
 
     def record(self, event: str, **facts: Any) -> None:
         """Append one event with the time, the host and the process.
@@ -81,6 +78,12 @@ def circumstances() -> dict[str, Any]:
         "versions": {name: _version(name) for name in PACKAGES},
         "commit": _commit(),
     }
+
+
+@functools.cache
+def _own_name(pid: int) -> str:
+    """Name this process's file; the start tells it from an earlier process of that id."""
+    return f"{socket.gethostname()}-{pid}-{time.time_ns() // 1000}.jsonl"
 
 
 def _version(package: str) -> str | None:

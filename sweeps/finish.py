@@ -22,16 +22,17 @@ def finish(chosen: Chosen) -> int:
     shown = ", ".join(f"{facts[kind]} {kind}" for kind in KINDS if facts[kind])
     missing = facts["failed"] + facts["waiting"] + facts["running"]
     if not missing:
-        _say(f"all {facts['trials']} trials have a result: {shown}; table in {path}")
-        _say(f"draw it: {sweep_command('draw', *chosen.selection.argv())}")
+        say(f"all {facts['trials']} trials have a result: {shown}; table in {path}")
+        say(f"draw it: {sweep_command('draw', *chosen.selection.argv())}")
         return 0
-    _say(f"{facts['trials']} trials: {shown}; table in {path}")
+    say(f"{facts['trials']} trials: {shown}; table in {path}")
     for each in facts["failed_trials"]:
-        _say(f"trial {each['trial_id'][:SHOWN_DIGITS]} failed: {each['error']}")
+        say(f"trial {each['trial_id'][:SHOWN_DIGITS]} failed: {each['error']}")
     if facts["failed_trials"]:
-        _say(f"tracebacks are in {store.attempts}; the next run tries these again")
+        say(f"tracebacks are in {store.attempts}; the next run tries these again")
     return FAILED
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell the user something on stderr."""
     print(f"sweep: {text}", file=sys.stderr, flush=True)

@@ -6,8 +6,10 @@ import sys
 
 from cluster import Command, Job, Resources
 from cluster.local import LocalBackend
+from sweeps.finish import finish, say
 from sweeps.run_options import RunOptions
 from sweeps.selection import Selection, plan_line, plan_of, resolve, sweep_command
+from sweeps.store import Store
 
 STOPPING_S = 20.0
 """How long a clean stop may take before the driver is killed."""
@@ -24,15 +26,11 @@ def launch(selection: Selection, options: RunOptions) -> int:
     """
     chosen = resolve(selection)
     work = plan_of(chosen)
-    _say(plan_line(chosen, work))
+    say(plan_line(chosen, work))
     if work.to_run:
-        from sweeps.store import Store
-
         Store(chosen.folder).create()
         return _wait(_submit(selection, options), selection)
-    from sweeps.finish import finish
-
-    _say("nothing to train")
+    say("nothing to train")
     return finish(chosen)
 
 
@@ -49,18 +47,18 @@ def _wait(job: Job, selection: Selection) -> int:
     try:
         code = job.wait()
     except KeyboardInterrupt:
-        _say("stopping: workers keep their checkpoints (Ctrl-C again to kill)")
+        say("stopping: workers keep their checkpoints (Ctrl-C again to kill)")
         job.interrupt()
         code = _wait_for_stop(job)
     again = sweep_command("run", *selection.argv())
     if code is None or code < 0:
         how = f"signal {signal.Signals(-code).name}" if code else "kill"
-        _say(
+        say(
             f"the driver was ended by {how}. Nothing committed is lost; go on with\n  {again}"
         )
         return 1 if code else 130
     if code == 130:
-        _say(f"stopped. Nothing is lost; go on with\n  {again}")
+        say(f"stopped. Nothing is lost; go on with\n  {again}")
     return code
 
 
@@ -69,11 +67,7 @@ def _wait_for_stop(job: Job) -> int | None:
     try:
         code = job.wait(STOPPING_S)
     except KeyboardInterrupt:
-        _say("killing the driver")
+        say("killing the driver")
     if code is None:
         job.kill()
     return code
-
-
-def _say(text: str) -> None:
-    print(f"sweep: {text}", file=sys.stderr, flush=True)

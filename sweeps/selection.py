@@ -41,7 +41,7 @@ class Selection:
             value = getattr(self, each.name)
             if value is True:
                 words.append(f"--{each.name}")
-            elif value not in (None, False):
+            elif value != each.default:
                 words += [f"--{each.name}", str(value)]
         return words
 

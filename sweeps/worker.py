@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rnnlab import Result, Trial
 from rnnlab.engines import Engine
@@ -20,6 +20,8 @@ from sweeps.progress import Progress
 from sweeps.store import Store
 
 Ending = Literal["solved", "unsolved", "diverged", "failed"]
+
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
 
 COMMIT_EVERY_S = 30.0
 """A pack that lasts longer commits part by part, at least this often."""

@@ -1,0 +1,245 @@
+"""The driver: Ray Tune fans the packs out, one Tune trial a pack.
+
+Started as `python -m sweeps.driver`, with the words of `sweep run`, by a backend of
+`cluster`. It ends when its parent does.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import tyro
+from rich.console import Console
+
+from cluster.local import follow_parent
+from sweeps.attempts import Attempts, circumstances
+from sweeps.display import Display, display
+from sweeps.errors import SweepError
+from sweeps.finish import finish, say
+from sweeps.plan import Plan, packs
+from sweeps.progress import Progress
+from sweeps.ray_session import RaySession, ray_session
+from sweeps.run_options import RunOptions
+from sweeps.selection import Chosen, Selection, plan_of, resolve
+from sweeps.store import Store
+from sweeps.tracker import HEARTBEAT_S, Tracker, write_snapshot
+
+INTERRUPTED = 130
+MAX_FAILURES = 3
+"""How often Tune starts a pack again whose worker has died."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """The words of `sweep run`."""
+
+    selection: Selection
+    options: RunOptions = field(default_factory=RunOptions)
+
+
+class Stop:
+    """Whether the run has been asked to stop; a second signal does not wait."""
+
+    def __init__(self) -> None:
+        """Nobody has asked yet."""
+        self.asked = False
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if self.asked:
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+        self.asked = True
+
+
+def main() -> None:
+    """Run the driver and leave with its exit code."""
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray's own words are no data
+    words = tyro.cli(Driver, prog="sweeps.driver", config=(tyro.conf.OmitArgPrefixes,))
+    stop = Stop()
+    signal.signal(signal.SIGINT, stop)
+    follow_parent(lambda: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        code = drive(words, stop)
+    except SweepError as error:
+        say(str(error))
+        code = 2
+    sys.exit(code)
+
+
+def drive(words: Driver, stop: Stop) -> int:
+    """Train what a selection has left to train and give the exit code."""
+    chosen = resolve(words.selection)
+    work = plan_of(chosen)
+    store = Store(chosen.folder)
+    store.create()
+    run_packs(chosen, work, words.options, store, stop)
+    if stop.asked:
+        store.compact()
+        return INTERRUPTED
+    return finish(chosen)
+
+
+def run_packs(
+    chosen: Chosen, work: Plan, options: RunOptions, store: Store, stop: Stop
+) -> None:
+    """Start Ray, let Tune train the packs, and show how they get on."""
+    name = chosen.experiment.sweep.name
+    assigned = packs(work, options.pack)
+    workers = min(options.workers, len(assigned))
+    Attempts(store.attempts).record(
+        "session",
+        experiment=chosen.experiment.reference,
+        budget=work.budget,
+        argv=sys.argv[1:],
+        packs=len(assigned),
+        **circumstances(),
+    )
+    about = {
+        "sweep": name,
+        "results": str(store.folder.resolve()),
+        "trials": str(len(work.to_run)),
+    }
+    with (
+        _private_folder() as private,
+        ray_session(
+            name=f"sweep {name}",
+            metadata=about,
+            cpus=workers,
+            address=options.address,
+            dashboard=options.dashboard,
+            private=private,
+        ) as session,
+    ):
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        _announce(session)
+        tracker = Tracker(work, assigned, name, workers, session.dashboard)
+        with display(Console(stderr=True)) as shown, _heartbeat(tracker, store, shown):
+            tune_packs(tracker, store, options, stop, private)
+
+
+def tune_packs(
+    tracker: Tracker, store: Store, options: RunOptions, stop: Stop, private: Path
+) -> None:
+    """Fit one Tune trial a pack; workers are reused, results go to the store."""
+    import ray
+    from ray import tune
+
+    from sweeps.trainable import Assignment, PackTrainer
+
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    absolute = Store(store.folder.resolve())
+    assignment = ray.put(Assignment(tracker.sweep, tracker.packs, absolute, options.engine))
+    numbers = [pack.number for pack in tracker.packs]
+
+    class Stopper(tune.Stopper):
+        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+            return False
+
+        def stop_all(self) -> bool:
+            return stop.asked
+
+    class Report(tune.Callback):
+        def on_trial_result(
+            self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any
+        ) -> None:
+            tracker.report(trial.config["number"], Progress(**result["progress"]))
+
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
+            _record_lost_pack(tracker, store, trial.config["number"], trial.error_file)
+
+    if stop.asked:
+        return
+    tune.Tuner(
+        PackTrainer,
+        param_space={"number": tune.grid_search(numbers), "assignment": assignment},
+        tune_config=tune.TuneConfig(
+            reuse_actors=True,
+            max_concurrent_trials=tracker.cpus,
+            trial_name_creator=lambda trial: f"pack-{trial.config['number']}",
+            trial_dirname_creator=lambda trial: f"pack-{trial.config['number']}",
+        ),
+        run_config=tune.RunConfig(
+            name=tracker.sweep,
+            storage_path=str(private / "tune"),
+            verbose=0,
+            stop=Stopper(),
+            callbacks=[Report()],
+            failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+            checkpoint_config=tune.CheckpointConfig(
+                checkpoint_frequency=0, checkpoint_at_end=False
+            ),
+        ),
+    ).fit()
+
+
+def _record_lost_pack(
+    tracker: Tracker, store: Store, number: int, error_file: str | None
+) -> None:
+    """Keep what Tune knows of a pack whose worker died again and again."""
+    text = Path(error_file).read_text(errors="replace") if error_file else "no report"
+    done = tracker.latest.get(number, Progress()).ended
+    for trial in tracker.packs[number - 1].trials[done:]:
+        Attempts(store.attempts).record(
+            "failed",
+            trial_id=trial.trial_id,
+            error=text.strip().splitlines()[-1],
+            traceback=text,
+        )
+
+
+def _announce(session: RaySession) -> None:
+    if session.dashboard is None:
+        return
+    token = f", token in {session.token_file}" if session.token_file else ""
+    say(f"Ray dashboard at {session.dashboard}{token}")
+
+
+@contextmanager
+def _heartbeat(tracker: Tracker, store: Store, shown: Display) -> Generator[None]:
+    """Show and write a snapshot now and then, and drop it at the end."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while True:
+            snapshot = tracker.snapshot()
+            shown.show(snapshot)
+            write_snapshot(snapshot, store.folder)
+            if done.wait(HEARTBEAT_S):
+                return
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        shown.show(tracker.snapshot())
+        (store.folder / "progress.json").unlink(missing_ok=True)
+
+
+@contextmanager
+def _private_folder() -> Generator[Path]:
+    """Give a temporary folder that only its owner can enter."""
+    folder = Path(tempfile.mkdtemp(prefix="sweep-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main()

@@ -1,0 +1,108 @@
+"""Start and end the Ray of a run: quiet, on 127.0.0.1, behind a token of its own.
+
+Must be entered before `ray` is imported anywhere: Ray reads its environment then.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TOKEN_BYTES = 32
+OBJECT_STORE_BYTES = 128 * 2**20
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_metrics_report_interval_ms": "1000",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_THRESHOLD_S": "5",
+}
+
+
+@dataclass(frozen=True)
+class RaySession:
+    """A Ray that this process started or joined."""
+
+    dashboard: str | None
+    """Address of the dashboard, as in http://127.0.0.1:8265."""
+    token_file: Path | None
+    """File that holds the token it asks for; readable by its owner alone."""
+
+
+@contextmanager
+def ray_session(
+    *,
+    name: str,
+    metadata: dict[str, str],
+    cpus: int,
+    address: str | None,
+    dashboard: bool,
+    private: Path,
+) -> Generator[RaySession]:
+    """Start a Ray on this machine, or join one, for the time of a run.
+
+    Args:
+        name: What the job is called in the dashboard.
+        metadata: What else the dashboard says of the job.
+        cpus: Workers at a time.
+        address: A running Ray to join; None starts one.
+        dashboard: Whether to start the dashboard.
+        private: A folder that only its owner can enter, for the token.
+    """
+    token_file = None if address else _make_token(private)
+    if address is None:
+        os.environ.pop("RAY_ADDRESS", None)
+    os.environ.update(
+        {
+            **QUIET,
+            **dict.fromkeys(ONE_THREAD, "1"),
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+    )
+    import ray
+    from ray.job_config import JobConfig
+
+    options: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "job_config": JobConfig(metadata={"job_name": name, **metadata}),
+    }
+    if address is None:
+        options |= {
+            "address": "local",
+            "num_cpus": cpus,
+            "include_dashboard": dashboard,
+            "dashboard_host": "127.0.0.1",
+            "object_store_memory": OBJECT_STORE_BYTES,
+        }
+    else:
+        options["address"] = address
+    context = ray.init(**options)
+    try:
+        url = context.dashboard_url
+        yield RaySession(f"http://{url}" if url else None, token_file)
+    finally:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # an aborted shutdown leaves agents behind
+        ray.shutdown()
+
+
+def _make_token(private: Path) -> Path:
+    """Write a token that only its owner can read; Ray itself would write one for all."""
+    os.environ.pop("RAY_AUTH_TOKEN", None)
+    path = private / "ray-token"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(TOKEN_BYTES))
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
+    return path

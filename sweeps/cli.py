@@ -15,7 +15,7 @@ import tyro
 
 from sweeps.errors import SweepError
 from sweeps.experiment import load_experiment, names
-from sweeps.run_options import RunOptions
+from sweeps.run_options import CONFIG, RunOptions
 from sweeps.selection import Selection, plan_line, plan_of, resolve
 
 USAGE, INTERRUPTED = 2, 130
@@ -76,13 +76,13 @@ class Run:
     """Train what has no result yet, here and now; run it again at any time."""
 
     selection: Selection
-    options: RunOptions = field(default_factory=RunOptions)
+    run: RunOptions = field(default_factory=RunOptions)
 
     def __call__(self) -> int:
         """Print the plan, then submit the driver to the local backend and wait."""
         from sweeps.launch import launch
 
-        return launch(self.selection, self.options)
+        return launch(self.selection, self.run)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +106,9 @@ class Status:
 class Show:
     """One trial: spec, result, provenance, and the command that trains it alone."""
 
-    trial_id: Annotated[str, tyro.conf.Positional]
+    trial_id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
     """Its id, or the beginning of it."""
-    results: Path = Path("results")
+    results: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("results")
     """Folder that holds a folder for each sweep."""
     json: Json = False
     """Print JSON."""
@@ -167,7 +167,7 @@ def call(words: list[str]) -> int:
         prog="sweep",
         description="Train grids of recurrent networks, keep every result, draw the "
         "figure. `sweep VERB --help` tells more, `sweep --version` which this is.",
-        config=(tyro.conf.OmitArgPrefixes,),
+        config=CONFIG,
     )
     try:
         return verb()

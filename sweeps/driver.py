@@ -30,7 +30,7 @@ from sweeps.finish import finish, say
 from sweeps.plan import Plan, packs
 from sweeps.progress import Progress
 from sweeps.ray_session import RaySession, ray_session
-from sweeps.run_options import RunOptions
+from sweeps.run_options import CONFIG, RunOptions
 from sweeps.selection import Chosen, Selection, plan_of, resolve
 from sweeps.store import Store
 from sweeps.tracker import HEARTBEAT_S, Tracker, write_snapshot
@@ -45,7 +45,7 @@ class Driver:
     """The words of `sweep run`."""
 
     selection: Selection
-    options: RunOptions = field(default_factory=RunOptions)
+    run: RunOptions = field(default_factory=RunOptions)
 
 
 class Stop:
@@ -65,7 +65,7 @@ class Stop:
 def main() -> None:
     """Run the driver and leave with its exit code."""
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray's own words are no data
-    words = tyro.cli(Driver, prog="sweeps.driver", config=(tyro.conf.OmitArgPrefixes,))
+    words = tyro.cli(Driver, prog="sweeps.driver", config=CONFIG)
     stop = Stop()
     signal.signal(signal.SIGINT, stop)
     follow_parent(lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -83,7 +83,7 @@ def drive(words: Driver, stop: Stop) -> int:
     work = plan_of(chosen)
     store = Store(chosen.folder)
     store.create()
-    run_packs(chosen, work, words.options, store, stop)
+    run_packs(chosen, work, words.run, store, stop)
     if stop.asked:
         store.compact()
         return INTERRUPTED
@@ -117,7 +117,7 @@ def run_packs(
             metadata=about,
             cpus=workers,
             address=options.address,
-            dashboard=options.dashboard,
+            dashboard=not options.no_dashboard,
             private=private,
         ) as session,
     ):

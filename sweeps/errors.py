@@ -28,7 +28,8 @@ class UnknownNameError(SweepError):
             known: The names there are.
         """
         names = list(known)
-        near = difflib.get_close_matches(name, names, n=1)
+        ends = {name.rsplit(".", 1)[-1]: None for name in names}
+        near = difflib.get_close_matches(name, [*names, *ends], n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         super().__init__(f"No {kind} is called {name!r}. Known: {', '.join(names)}.{hint}")
 

@@ -24,12 +24,15 @@ def launch(selection: Selection, options: RunOptions) -> int:
     Raises:
         SweepError: If the selection cannot be run; nothing has been written then.
     """
+    options.require_possible()
     chosen = resolve(selection)
     work = plan_of(chosen)
-    say(plan_line(chosen, work))
     if work.to_run:
         Store(chosen.folder).create()
-        return _wait(_submit(selection, options), selection)
+    say(plan_line(chosen, work))
+    if work.to_run:
+        again = sweep_command("run", *selection.argv(), *options.argv())
+        return _wait(_submit(selection, options), again)
     say("nothing to train")
     return finish(chosen)
 
@@ -41,7 +44,7 @@ def _submit(selection: Selection, options: RunOptions) -> Job:
     return LocalBackend().submit(command, Resources(cpus=1))
 
 
-def _wait(job: Job, selection: Selection) -> int:
+def _wait(job: Job, again: str) -> int:
     """Wait for the driver; the first Ctrl-C stops it cleanly, the second kills it."""
     code = None
     try:
@@ -50,7 +53,6 @@ def _wait(job: Job, selection: Selection) -> int:
         say("stopping: workers keep their checkpoints (Ctrl-C again to kill)")
         job.interrupt()
         code = _wait_for_stop(job)
-    again = sweep_command("run", *selection.argv())
     if code is None or code < 0:
         how = f"signal {signal.Signals(-code).name}" if code else "kill"
         say(

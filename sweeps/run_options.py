@@ -7,36 +7,45 @@ from typing import Annotated
 
 import tyro
 
+from sweeps.errors import SweepError, UnknownNameError
+
+CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone)
+"""How all commands are parsed: no prefixes, and `None` is no word."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """Options of `sweep run` besides the selection."""
 
-    cpus: int | None = None
-    """Workers at a time, one core each; the default is every core of this machine."""
+    cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Workers at a time, one core each; without it, every core of this machine."""
 
-    pack: int = 1
+    pack: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """Trials that a worker trains in one go."""
 
-    engine: str = "plain"
+    engine: Annotated[str, tyro.conf.arg(metavar="NAME")] = "plain"
     """What makes the updates."""
 
-    address: str | None = None
-    """A running Ray to join, as in 127.0.0.1:6379; the default starts one of its own."""
+    address: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
+    """A running Ray to join; without it, one is started on this machine."""
 
-    dashboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = True
-    """Leave out the Ray dashboard with --no-dashboard."""
+    no_dashboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Do without the Ray dashboard."""
 
-    def __post_init__(self) -> None:
-        """Refuse amounts that nothing can be run with.
+    def require_possible(self) -> None:
+        """Refuse what nothing can be run with.
 
         Raises:
-            ValueError: Naming the option.
+            SweepError: Naming the option.
         """
+        from rnnlab.engines import ENGINES
+
         if self.cpus is not None and self.cpus < 1:
-            raise ValueError(f"--cpus must be at least 1, got {self.cpus}.")
+            raise SweepError(f"--cpus must be at least 1, got {self.cpus}.")
         if self.pack < 1:
-            raise ValueError(f"--pack must be at least 1, got {self.pack}.")
+            raise SweepError(f"--pack must be at least 1, got {self.pack}.")
+        if self.engine not in ENGINES:
+            raise UnknownNameError("engine", self.engine, ENGINES)
 
     @property
     def workers(self) -> int:
@@ -48,9 +57,7 @@ class RunOptions:
         words: list[str] = []
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
-            if value == each.default:
-                continue
-            words += (
-                [f"--no-{each.name}"] if value is False else [f"--{each.name}", str(value)]
-            )
+            flag = "--" + each.name.replace("_", "-")
+            if value != each.default:
+                words += [flag] if value is True else [flag, str(value)]
         return words

@@ -19,19 +19,19 @@ from sweeps.where import select
 class Selection:
     """An experiment and the part of it that is meant."""
 
-    experiment: Annotated[str, tyro.conf.Positional]
+    experiment: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXPERIMENT")]
     """Name of an experiment (see `sweep list`), or the path of a file of your own."""
 
-    where: str | None = None
+    where: Annotated[str | None, tyro.conf.arg(metavar="EXPR")] = None
     """Only these trials, as in "length <= 100 and seed < 2"."""
 
-    budget: int | None = None
-    """Updates at most; the default is the experiment's own."""
+    budget: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Updates at most; without it, the experiment's own."""
 
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """The experiment's quick preset, kept apart in DIR/quick."""
 
-    results: Path = Path("results")
+    results: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("results")
     """Folder that holds a folder for each sweep."""
 
     def argv(self) -> list[str]:

@@ -84,7 +84,7 @@ def _command(
             reference = sessions[-1].get("experiment")
     if reference is None:
         return None
-    return sweep_command("run", reference, "--where", f"trial_id == '{trial_id}'")
+    return sweep_command("run", reference, "--where", f'trial_id == "{trial_id}"')
 
 
 def _attempts(folder: Path, trial_id: str) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rnnlab import Outcome, Result, Trial
@@ -216,7 +217,8 @@ def _serialised(table: pa.Table) -> bytes:
 
 def _parsed(data: bytes, path: Path) -> pa.Table:
     try:
-        return pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        return file.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise StoreError(
             f"{path} is damaged ({error}). Move it away and run the sweep again: "
@@ -244,7 +246,7 @@ def _furthest(table: pa.Table, key: list[str]) -> pa.Table:
     last = "updates" if "updates" in table.column_names else "update"
     order: list[tuple[str, str]] = [(name, "ascending") for name in key]
     order += [(last, "descending"), ("numerics_id", "ascending")]
-    table = table.sort_by(order)
+    table = table.take(pc.sort_indices(table, sort_keys=order))  # pyright: ignore[reportAttributeAccessIssue]
     names = list(zip(*(table[name].to_pylist() for name in key), strict=True))
     keep = [place == 0 or names[place] != names[place - 1] for place in range(len(names))]
     return table.filter(pa.array(keep, type=pa.bool_())).combine_chunks()

@@ -63,25 +63,26 @@ class Engine(Protocol):
         ...
 
 
-def choose(name: str = "plain") -> Engine:
-    """Build an engine by its name; there is no automatic choice and no fallback.
-
-    Args:
-        name: `plain`.
-
-    Raises:
-        ValueError: If there is no such engine.
-    """
-    if name not in _ENGINES:
-        known = ", ".join(_ENGINES)
-        raise ValueError(f"No engine is called {name!r}. Known: {known}.")
-    return _ENGINES[name]()
-
-
 def _plain() -> Engine:
     from rnnlab.engines.plain import Plain
 
     return Plain()
 
 
-_ENGINES: dict[str, Callable[[], Engine]] = {"plain": _plain}
+ENGINES: dict[str, Callable[[], Engine]] = {"plain": _plain}
+"""Every engine by its name; torch is imported only where one is built."""
+
+
+def choose(name: str = "plain") -> Engine:
+    """Build an engine by its name; there is no automatic choice and no fallback.
+
+    Args:
+        name: One of `ENGINES`.
+
+    Raises:
+        ValueError: If there is no such engine.
+    """
+    if name not in ENGINES:
+        known = ", ".join(ENGINES)
+        raise ValueError(f"No engine is called {name!r}. Known: {known}.")
+    return ENGINES[name]()

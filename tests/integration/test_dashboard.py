@@ -1,0 +1,160 @@
+"""The dashboard of a run: on 127.0.0.1, behind a token, with the sweep recognisable."""
+
+import json
+import re
+import signal
+import stat
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Folder, children, wait_until, write_experiment
+
+pytestmark = pytest.mark.ray
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A run that is going, and the way into its dashboard."""
+
+    folder: Folder
+    driver: int
+    url: str
+    token_file: Path
+    token: str
+
+    def get(self, path: str, token: str | None = None, base: str | None = None) -> str:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request((base or self.url) + path, headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read().decode()
+
+    def data(self, path: str) -> Any:
+        return json.loads(self.get(path, self.token))
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
+    folder = write_experiment(
+        tmp_path_factory.mktemp("watched"), budget=200_000, seeds=2, rates=(1e-5,)
+    )
+    run = folder.start("run", "small.py", "--cpus", "2")
+    assert run.stdout is not None
+    said = ""
+    while not (found := re.search(r"dashboard at (\S+), token in (\S+)", said)):
+        said += (line := run.stdout.readline())
+        assert line, said
+    url, token_file = found.group(1), Path(found.group(2))
+    (driver,) = children(run.pid)
+    progress = folder.results / "progress.json"
+    wait_until(
+        lambda: progress.exists() and len(json.loads(progress.read_text())["running"]) == 2
+    )
+    yield Watched(folder, driver, url, token_file, token_file.read_text())
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert not token_file.exists()
+
+
+def test_it_listens_on_this_machine_alone(watched: Watched) -> None:
+    assert watched.url.startswith("http://127.0.0.1:")
+
+
+def test_the_token_is_readable_by_its_owner_alone(watched: Watched) -> None:
+    assert stat.S_IMODE(watched.token_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(watched.token_file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(("token", "code"), [(None, 401), ("wrong", 403)])
+def test_without_the_token_nothing_is_told(
+    watched: Watched, token: str | None, code: int
+) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        watched.get("/api/jobs/", token)
+    assert caught.value.code == code
+    caught.value.close()
+
+
+def test_the_job_says_which_sweep_it_is(watched: Watched) -> None:
+    (job,) = watched.data("/api/jobs/")
+    assert job["metadata"]["job_name"] == "sweep small"
+    assert job["metadata"]["sweep"] == "small"
+    assert job["metadata"]["results"] == str(watched.folder.results)
+    assert job["metadata"]["trials"] == "2"
+
+
+def test_actors_and_processes_say_which_pack_they_train(watched: Watched) -> None:
+    actors = watched.data("/logical/actors")["data"]["actors"].values()
+    names = sorted(each["reprName"] for each in actors if each["state"] == "ALIVE")
+    assert names == ["small: pack 1 and later ones", "small: pack 2 and later ones"]
+    wait_until(lambda: len(titles(watched)) == 2)
+    plan = json.loads(watched.folder.sweep("plan", "small.py", "--json").stdout)
+    expected = {
+        f"ray::small pack {number} of 2 {trial_id[:12]}"
+        for number, trial_id in enumerate(plan["to_run_ids"], start=1)
+    }
+    wait_until(lambda: titles(watched) == expected)
+
+
+def titles(watched: Watched) -> set[str]:
+    """Titles of the workers' processes, as `ps` and the dashboard's node page show them."""
+    raylets = [pid for pid in children(watched.driver) if "raylet" in cmdline(pid)]
+    workers = [pid for raylet in raylets for pid in children(raylet)]
+    return {title for pid in workers if (title := cmdline(pid)).startswith("ray::small")}
+
+
+def cmdline(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
+def test_metrics_can_be_scraped_and_grow(watched: Watched) -> None:
+    first = scraped(watched, "ray_sweep_updates_total")
+    assert set(first) == {"1", "2"}
+    wait_until(
+        lambda: all(
+            scraped(watched, "ray_sweep_updates_total").get(pack, 0) > made
+            for pack, made in first.items()
+        )
+    )
+    wait_until(lambda: set(scraped(watched, "ray_sweep_trial_update")) == {"1", "2"})
+    wait_until(lambda: set(scraped(watched, "ray_sweep_trial_error_rate")) == {"1", "2"})
+    rates = scraped(watched, "ray_sweep_trial_error_rate")
+    assert all(0.5 < rate <= 1 for rate in rates.values())
+
+
+def scraped(watched: Watched, name: str) -> dict[str, float]:
+    """Give a metric's value for each pack of the sweep, as Prometheus would see it."""
+    (node,) = watched.data("/api/v0/nodes?detail=1")["data"]["result"]["result"]
+    detail = watched.data(f"/nodes/{node['node_id']}")["data"]["detail"]
+    port = detail["raylet"]["metricsExportPort"]
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        text = watched.get("/metrics", base=f"http://127.0.0.1:{port}")
+        pattern = rf"^{name}{{(.*)}} (\S+)$"
+        found: dict[str, float] = {}
+        for labels, value in re.findall(pattern, text, flags=re.MULTILINE):
+            pack = re.search(r'\bpack="(\d+)"', labels)
+            if pack and 'sweep="small"' in labels:
+                found[pack.group(1)] = float(value)
+        if len(found) == 2:
+            return found
+        time.sleep(0.2)
+    return {}
+
+
+def test_status_sees_the_run_from_another_terminal(watched: Watched) -> None:
+    status = json.loads(watched.folder.sweep("status", "small.py", "--json").stdout)
+    assert status["running"] == 2
+    assert status["waiting"] == 0
+    assert status["eta_s"] > 0
+    assert status["dashboard"] == watched.url
+    assert {each["update"] > 0 for each in status["running_trials"]} == {True}

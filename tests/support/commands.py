@@ -1,0 +1,109 @@
+"""Run the `sweep` command as a user does: a process, in a folder, on a file."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+SWEEP = Path(sys.executable).with_name("sweep")
+
+EXPERIMENT = '''"""Does a small network get anywhere in {budget} updates?"""
+
+from rnnlab import TemporalOrder, Trial
+from sweeps.sweep import Sweep
+
+sweep = Sweep(
+    name="small",
+    budget={budget},
+    quick_budget=200,
+    trials=[
+        Trial(task=TemporalOrder(length=10), hidden=8, check_every=200, seed=seed, lr=lr)
+        for lr in {rates}
+        for seed in range({seeds})
+    ],
+)
+'''
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder with an experiment file, in which commands are typed."""
+
+    path: Path
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results" / "small"
+
+    @property
+    def table(self) -> Path:
+        return self.results / "table.parquet"
+
+    def sweep(
+        self, *words: str, timeout_s: float = 120
+    ) -> "subprocess.CompletedProcess[str]":
+        """Type a command and wait for it."""
+        return subprocess.run(
+            [str(SWEEP), *words],
+            cwd=self.path,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        """Type a command and go on while it runs, in a session of its own."""
+        return subprocess.Popen(
+            [str(SWEEP), *words],
+            cwd=self.path,
+            env=_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def write_experiment(
+    folder: Path,
+    *,
+    budget: int = 1000,
+    seeds: int = 2,
+    rates: tuple[float, ...] = (0.01, 1e38),
+) -> Folder:
+    """Write a small experiment into a new folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = EXPERIMENT.format(budget=budget, seeds=seeds, rates=rates)
+    (folder / "small.py").write_text(text)
+    return Folder(folder)
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+    """Wait until something holds; fail where it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to hold in time"
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """Give the processes that a process has started."""
+    done = subprocess.run(
+        ["ps", "--ppid", str(pid), "-o", "pid="],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [int(word) for word in done.stdout.split()]
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith("RAY_")
+    }
+    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}

@@ -23,7 +23,7 @@ def draw(chosen: Chosen) -> list[Path]:
             f"{experiment.reference} defines no `draw`. Write one that takes the table "
             "as a DataFrame and returns a matplotlib Figure."
         )
-    results = table(chosen)
+    results = as_of(table(chosen), chosen.budget)
     if results.empty:
         raise SweepError(
             f"There is no result in {chosen.folder}. "
@@ -41,6 +41,22 @@ def table(chosen: Chosen) -> "pd.DataFrame":
     wanted = {trial.trial_id for trial in chosen.trials}
     results = Store(chosen.folder).read().to_pandas()
     return results[results["trial_id"].isin(wanted)].reset_index(drop=True)
+
+
+def as_of(results: "pd.DataFrame", budget: int) -> "pd.DataFrame":
+    """Give a table as it stood at a smaller budget: later endings have not come yet.
+
+    Args:
+        results: The table.
+        budget: Updates.
+
+    Returns:
+        A copy in which a trial that ended beyond the budget is unsolved at the budget.
+    """
+    results = results.copy()
+    beyond = results["updates"] > budget
+    results.loc[beyond, ["outcome", "updates"]] = ["unsolved", budget]
+    return results
 
 
 def load(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from rnnlab import Trial
 from sweeps.columns import trial_columns
@@ -72,14 +73,18 @@ def success_panels(
     ticks = sorted(planned[x].unique())
     for place, (axis, value) in enumerate(zip(axes, panels, strict=True)):
         axis.set_title(LABELS.get(value, value))
+        done = len(_matching(results, {panel: value}))
+        _say_what_is_missing(axis, done, len(_matching(planned, {panel: value})))
         for number, (name, fields) in enumerate(lines.items()):
             where = {panel: value, **fields}
             cells = _cells(_matching(results, where), _matching(planned, where), x)
             _draw_line(axis, cells, name, number, len(lines), ticks)
         _dress(axis, ticks, x_label, first=place == 0)
-    handles, names = axes[0].get_legend_handles_labels()
     figure.legend(
-        handles, names, loc="outside upper center", ncols=len(lines), frameon=False
+        handles=[_legend_entry(name, number) for number, name in enumerate(lines)],
+        loc="outside upper center",
+        ncols=len(lines),
+        frameon=False,
     )
     figure.supxlabel(_caption(results, planned), fontsize=8)
     return figure
@@ -144,6 +149,16 @@ def _draw_line(
     )
 
 
+def _say_what_is_missing(axis: Axes, done: int, planned: int) -> None:
+    if done < planned:
+        text = f"{done} of {planned} trials so far" if done else "no trials yet"
+        axis.text(0.98, 0.5, text, transform=axis.transAxes, ha="right", color="0.5")
+
+
+def _legend_entry(name: str, number: int) -> Line2D:
+    return Line2D([], [], label=name, color=PALETTE[number], marker=MARKERS[number])
+
+
 def _dress(axis: Axes, ticks: list[float], x_label: str, *, first: bool) -> None:
     span = (max(ticks) - min(ticks)) or 1.0
     axis.set_xticks(ticks)
@@ -155,10 +170,6 @@ def _dress(axis: Axes, ticks: list[float], x_label: str, *, first: bool) -> None
         axis.set_ylabel("success rate")
     axis.grid(visible=True, axis="y", linewidth=0.4, alpha=0.6)
     axis.spines[["top", "right"]].set_visible(False)
-    if not axis.lines:
-        axis.text(
-            0.5, 0.5, "no trials yet", transform=axis.transAxes, ha="center", color="0.5"
-        )
 
 
 def _caption(results: pd.DataFrame, planned: pd.DataFrame) -> str:

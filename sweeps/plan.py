@@ -21,6 +21,10 @@ class Standing:
         """Say whether nothing is left to train at a budget."""
         return self.outcome != "unsolved" or self.updates >= budget
 
+    def outcome_at(self, budget: int) -> Outcome:
+        """Say how the trial stood at a budget: a later ending had not come yet."""
+        return self.outcome if self.updates <= budget else "unsolved"
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -29,7 +29,7 @@ def status(chosen: Chosen) -> dict[str, Any]:
     for trial in work.trials:
         name = trial.trial_id
         if name not in waiting:
-            counts[work.standings[name].outcome] += 1
+            counts[work.standings[name].outcome_at(work.budget)] += 1
         elif name in running:
             counts["running"] += 1
         else:

@@ -8,8 +8,9 @@ from cluster import Command, Job, Resources
 from cluster.local import LocalBackend
 from sweeps.finish import finish, say
 from sweeps.run_options import RunOptions
-from sweeps.selection import Selection, plan_line, plan_of, resolve, sweep_command
+from sweeps.selection import Chosen, Selection, plan_line, plan_of, resolve, sweep_command
 from sweeps.store import Store
+from sweeps.tracker import read_snapshot
 
 STOPPING_S = 20.0
 """How long a clean stop may take before the driver is killed."""
@@ -30,11 +31,22 @@ def launch(selection: Selection, options: RunOptions) -> int:
     if work.to_run:
         Store(chosen.folder).create()
     say(plan_line(chosen, work))
+    _say_who_else_runs(chosen)
     if work.to_run:
         again = sweep_command("run", *selection.argv(), *options.argv())
         return _wait(_submit(selection, options), again)
     say("nothing to train")
     return finish(chosen)
+
+
+def _say_who_else_runs(chosen: Chosen) -> None:
+    other = read_snapshot(chosen.folder)
+    if other is not None:
+        say(
+            f"process {other['pid']} on {other['host']} is training in this folder too. "
+            "That is safe: a result is kept once. But trials may be trained twice; "
+            "see `sweep status`"
+        )
 
 
 def _submit(selection: Selection, options: RunOptions) -> Job:

@@ -55,14 +55,15 @@ class PlainDisplay:
         """Write lines to a console."""
         self._console = console
         self._shown_at = 0.0
-        self._ended = -1
+        self._told = (-1, False)
 
     def show(self, snapshot: Snapshot) -> None:
         """Write a line where a trial has ended or some time has passed."""
         now = time.monotonic()
-        if snapshot.ended == self._ended and now - self._shown_at < PLAIN_EVERY_S:
+        told = (snapshot.ended, snapshot.stopping)
+        if told == self._told and now - self._shown_at < PLAIN_EVERY_S:
             return
-        self._shown_at, self._ended = now, snapshot.ended
+        self._shown_at, self._told = now, told
         self._console.print(line(snapshot), highlight=False, soft_wrap=True)
 
 
@@ -84,7 +85,9 @@ def counts(snapshot: Snapshot) -> str:
 
 
 def time_left(snapshot: Snapshot) -> str:
-    """Write how long the run will take at most."""
+    """Write how long the run will take at most, or that it stops."""
+    if snapshot.stopping:
+        return "stopping: workers keep their checkpoints (Ctrl-C again to kill)"
     if snapshot.eta_s is None:
         return "time left not known yet"
     return f"at most {duration(snapshot.eta_s)} left"

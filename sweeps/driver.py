@@ -125,7 +125,10 @@ def run_packs(
         signal.signal(signal.SIGTERM, stop)
         _announce(session)
         tracker = Tracker(work, assigned, name, workers, session.dashboard)
-        with display(Console(stderr=True)) as shown, _heartbeat(tracker, store, shown):
+        with (
+            display(Console(stderr=True)) as shown,
+            _heartbeat(tracker, store, shown, stop),
+        ):
             tune_packs(tracker, store, options, stop, private)
 
 
@@ -207,12 +210,15 @@ def _announce(session: RaySession) -> None:
 
 
 @contextmanager
-def _heartbeat(tracker: Tracker, store: Store, shown: Display) -> Generator[None]:
+def _heartbeat(
+    tracker: Tracker, store: Store, shown: Display, stop: Stop
+) -> Generator[None]:
     """Show and write a snapshot now and then, and drop it at the end."""
     done = threading.Event()
 
     def beat() -> None:
         while True:
+            tracker.stopping = stop.asked
             snapshot = tracker.snapshot()
             shown.show(snapshot)
             write_snapshot(snapshot, store.folder)

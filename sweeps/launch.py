@@ -62,7 +62,6 @@ def _wait(job: Job, again: str) -> int:
     try:
         code = job.wait()
     except KeyboardInterrupt:
-        say("stopping: workers keep their checkpoints (Ctrl-C again to kill)")
         job.interrupt()
         code = _wait_for_stop(job)
     if code is None or code < 0:

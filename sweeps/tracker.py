@@ -17,7 +17,7 @@ from rnnlab import Trial
 from sweeps.plan import Pack, Plan, cost
 from sweeps.progress import Progress
 
-HEARTBEAT_S = 2.0
+HEARTBEAT_S = 1.0
 STALE_S = 30.0
 """A snapshot older than this is of a run that has gone."""
 
@@ -58,6 +58,8 @@ class Snapshot:
     """Seconds left if no further trial ends before its budget."""
     cpus: int
     dashboard: str | None = None
+    stopping: bool = False
+    """The run has been asked to stop."""
     pid: int = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
     at: float = field(default_factory=time.time)
@@ -78,6 +80,7 @@ class Tracker:
     sweep: str
     cpus: int
     dashboard: str | None = None
+    stopping: bool = False
     latest: dict[int, Progress] = field(default_factory=dict[int, Progress])
     """The newest report of each pack, by its number."""
     rates: dict[int, float] = field(default_factory=dict[int, float])
@@ -123,6 +126,7 @@ class Tracker:
             eta_s=self._eta(now),
             cpus=self.cpus,
             dashboard=self.dashboard,
+            stopping=self.stopping,
         )
 
     def _ended(self) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Shapes and types in the numerical modules are checked while tests run."""
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -14,3 +15,6 @@ install_import_hook([f"rnnlab.{name}" for name in SHAPED], "typecheck.checked")
 # The first example of a test compiles: a deadline would measure that.
 settings.register_profile("rnnlab", deadline=None)
 settings.load_profile("rnnlab")
+
+# A shell in the background starts its children deaf to Ctrl-C; tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -193,10 +193,11 @@ def _part_id(results: list[Result]) -> str:
 
 
 def _commit_part(path: Path, rows: list[dict[str, Any]], columns: dict[str, type]) -> None:
-    table = pa.Table.from_pylist(rows, schema=schema(columns))
-    if files.commit(path, _serialised(table)):
+    data = _serialised(pa.Table.from_pylist(rows, schema=schema(columns)))
+    if files.commit(path, data):
         return
-    if not _parsed(path.read_bytes(), path).equals(table):
+    # Bytes are compared, not values: NaN equals NaN, and 0.0 is not -0.0.
+    if _serialised(_parsed(path.read_bytes(), path)) != data:
         raise NondeterminismError(
             f"{path} holds other numbers than the same trials gave just now, under the "
             "same numerics id. Keep both, and look for what differs between the machines."

@@ -1,9 +1,11 @@
 """The dashboard of a run: on 127.0.0.1, behind a token, with the sweep recognisable."""
 
 import json
+import os
 import re
 import signal
 import stat
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -44,6 +46,21 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
         tmp_path_factory.mktemp("watched"), budget=200_000, seeds=2, rates=(1e-5,)
     )
     run = folder.start("run", "small.py", "--cpus", "2")
+    try:
+        watched = _look_into(folder, run)
+        yield watched
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=30)
+        assert run.returncode == 130
+        assert not watched.token_file.exists()
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.communicate()
+
+
+def _look_into(folder: Folder, run: "subprocess.Popen[str]") -> Watched:
+    """Wait until both trials are under way; read the address and the token."""
     assert run.stdout is not None
     said = ""
     while not (found := re.search(r"dashboard at (\S+), token in (\S+)", said)):
@@ -55,11 +72,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
     wait_until(
         lambda: progress.exists() and len(json.loads(progress.read_text())["running"]) == 2
     )
-    yield Watched(folder, driver, url, token_file, token_file.read_text())
-    run.send_signal(signal.SIGINT)
-    run.communicate(timeout=30)
-    assert run.returncode == 130
-    assert not token_file.exists()
+    return Watched(folder, driver, url, token_file, token_file.read_text())
 
 
 def test_it_listens_on_this_machine_alone(watched: Watched) -> None:

@@ -1,0 +1,91 @@
+"""Checkpoints: what was saved comes back, or nothing does and a warning says why."""
+
+import io
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small import check, trial
+
+from rnnlab.checkpoint import CheckpointFolder
+from rnnlab.state import State, Totals
+from rnnlab.train import fresh
+
+ONE = trial()
+STATE = State(
+    fresh(ONE).parameters,
+    update=17,
+    totals=Totals(updates=7, clipped=2, loss=1.5, grad_norm=0.1, grad_norm_max=0.3),
+    checks=(check(10, loss=float("inf")),),
+)
+
+
+def saved(folder: Path) -> tuple[CheckpointFolder, Path]:
+    kept = CheckpointFolder(folder)
+    kept.save(ONE, "plain-1", STATE)
+    return kept, kept.path(ONE)
+
+
+def same(a: State, b: State) -> bool:
+    return repr(a.checks) == repr(b.checks) and (
+        (a.update, a.totals, a.diverged) == (b.update, b.totals, b.diverged)
+        and all(
+            x.dtype == y.dtype and x.tobytes() == y.tobytes()
+            for x, y in zip(a.parameters, b.parameters, strict=True)
+        )
+    )
+
+
+def test_what_was_saved_comes_back(tmp_path: Path) -> None:
+    kept, _ = saved(tmp_path)
+    found = kept.load(ONE, "plain-1")
+    assert found is not None
+    assert same(found, STATE)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{ONE.trial_id}.npz"]
+
+
+def test_a_flipped_bit_anywhere_is_noticed_or_harmless(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, path = saved(tmp_path)
+    good = path.read_bytes()
+    noticed = 0
+    for place in range(0, len(good), 37):
+        data = bytearray(good)
+        data[place] ^= 1 << (place % 8)
+        path.write_bytes(data)
+        caplog.clear()
+        found = kept.load(ONE, "plain-1")
+        if found is None:
+            noticed += 1
+            assert "the trial starts again" in caplog.text
+        else:
+            assert same(found, STATE)
+    assert noticed > len(good) / 37 / 2
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, -1])
+def test_a_torn_file_is_noticed(tmp_path: Path, size: int) -> None:
+    kept, path = saved(tmp_path)
+    path.write_bytes(path.read_bytes()[:size])
+    assert kept.load(ONE, "plain-1") is None
+
+
+def test_a_checkpoint_is_resumed_only_under_its_own_numerics_id(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, path = saved(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        assert kept.load(ONE, "plain-2") is None
+    assert "plain-1" in caplog.text
+    path.rename(kept.path(trial(1)))
+    assert kept.load(trial(1), "plain-1") is None
+
+
+def test_a_pickle_is_never_read(tmp_path: Path) -> None:
+    kept, path = saved(tmp_path)
+    buffer = io.BytesIO()
+    np.savez(buffer, sha256=np.array([{"a": 1}], dtype=object))
+    path.write_bytes(buffer.getvalue())
+    assert kept.load(ONE, "plain-1") is None

@@ -1,0 +1,176 @@
+"""The loop: checks, stopping, divergence; interrupted or not, the same numbers."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small import trial
+
+from rnnlab import Result, TemporalOrder, Trial
+from rnnlab.checkpoint import CheckpointFolder
+from rnnlab.data import Batch, draw_batch
+from rnnlab.engines import Gradients, choose
+from rnnlab.engines.plain import Plain
+from rnnlab.rng import CHECK
+from rnnlab.state import Parameters, State
+from rnnlab.train import fresh, result_of, train, training
+
+ENGINE = choose("plain")
+SMALL = dataclasses.replace(trial(), omega_weight=2.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scripted:
+    """An engine that trains as `plain` does and finds the errors of a script."""
+
+    errors: dict[int, int]
+    name: str = "scripted"
+    numerics_id: str = "scripted-0"
+    within: Plain = dataclasses.field(default_factory=Plain)
+
+    def advance(self, trial: Trial, state: State, updates: int) -> State:
+        return self.within.advance(trial, state, updates)
+
+    def count_errors(
+        self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
+    ) -> tuple[int, int]:
+        found = self.errors.get(check, 100)
+        return (stop_at, 130) if found >= stop_at else (found, 10_000)
+
+    def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
+        return self.within.gradients(trial, parameters, batch)
+
+
+@pytest.mark.parametrize(
+    ("stop", "outcome", "updates", "solved_at", "zero_errors_at"),
+    [("below_1_percent", "solved", 30, 30, None), ("zero_errors", "solved", 50, 30, 50)],
+)
+def test_stop_says_which_check_ends_a_trial(
+    stop: str, outcome: str, updates: int, solved_at: int, zero_errors_at: int | None
+) -> None:
+    one = dataclasses.replace(trial(), stop=stop)
+    found = train(one, budget=60, engine=Scripted({3: 99, 4: 100, 5: 0}))
+    assert (found.outcome, found.updates) == (outcome, updates)
+    assert (found.solved_at, found.zero_errors_at) == (solved_at, zero_errors_at)
+
+
+def test_a_trial_that_waits_for_zero_errors_is_unsolved_until_then() -> None:
+    one = dataclasses.replace(trial(), stop="zero_errors")
+    found = train(one, budget=30, engine=Scripted({2: 5}))
+    assert (found.outcome, found.updates) == ("unsolved", 30)
+    assert (found.solved_at, found.zero_errors_at) == (20, None)
+
+
+def test_exactly_one_percent_wrong_is_no_success() -> None:
+    assert train(trial(), budget=10, engine=Scripted({1: 100})).outcome == "unsolved"
+    assert train(trial(), budget=10, engine=Scripted({1: 99})).outcome == "solved"
+
+
+def test_there_is_a_check_at_every_multiple_and_nowhere_else() -> None:
+    found = train(SMALL, budget=40, engine=ENGINE)
+    assert [check.update for check in found.checks] == [10, 20, 30, 40]
+    assert found.updates == 40
+
+
+@pytest.mark.parametrize("budget", [0, -10, 15])
+def test_a_budget_between_checks_is_refused(budget: int) -> None:
+    with pytest.raises(ValueError, match="positive multiple of 10"):
+        train(SMALL, budget=budget, engine=ENGINE)
+
+
+def cut_into(chunks: Iterator[int], one: Trial, budget: int) -> Result:
+    """Advance by chunks of given sizes, checking where training would."""
+    from rnnlab.train import checked
+
+    state = fresh(one)
+    while state.update < budget:
+        to_check = one.check_every - state.update % one.check_every
+        state = ENGINE.advance(one, state, min(next(chunks), to_check))
+        if state.update % one.check_every == 0:
+            state = checked(one, state, ENGINE)
+    return result_of(one, state, ENGINE)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 10])
+def test_where_chunks_are_cut_changes_no_number(size: int) -> None:
+    whole = train(SMALL, budget=30, engine=ENGINE)
+    assert cut_into(iter([size] * 100), SMALL, 30) == whole
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 4, 5])
+def test_interrupted_anywhere_and_resumed_is_the_same(tmp_path: Path, after: int) -> None:
+    kept = CheckpointFolder(tmp_path)
+    states = training(SMALL, budget=60, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
+    for _ in range(after + 1):
+        stopped_at = next(states).update
+    states.close()
+    resumed = kept.load(SMALL, ENGINE.numerics_id)
+    assert resumed is not None
+    assert resumed.update == stopped_at
+    found = train(SMALL, budget=60, engine=ENGINE, checkpoint=kept)
+    assert found == train(SMALL, budget=60, engine=ENGINE)
+
+
+def test_extending_a_budget_equals_asking_for_it_at_once(tmp_path: Path) -> None:
+    kept = CheckpointFolder(tmp_path)
+    train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
+    extended = train(SMALL, budget=50, engine=ENGINE, checkpoint=kept)
+    assert extended == train(SMALL, budget=50, engine=ENGINE)
+
+
+def test_numbers_that_are_not_finite_end_a_trial_as_diverged() -> None:
+    found = train(trial(lr=1e38), budget=100, engine=ENGINE)
+    assert found.outcome == "diverged"
+    assert found.updates < 10
+    assert found.checks == ()
+
+
+def test_the_authors_repair_keeps_a_trial_going() -> None:
+    one = dataclasses.replace(trial(), repair_nonfinite=True)
+    start = fresh(one)
+    broken = start.parameters._replace(
+        w_out=np.full_like(start.parameters.w_out, 3e38) * np.array([[1], [-1], [1], [-1]])
+    )
+    state = ENGINE.advance(one, State(broken), 3)
+    assert not state.diverged
+    assert state.totals.repaired == 3
+    np.testing.assert_allclose(
+        state.parameters.w_rec, broken.w_rec * (1 - 0.02 * 0.01) ** 3, rtol=1e-6
+    )
+    np.testing.assert_array_equal(state.parameters.w_in, broken.w_in.astype(np.float32))
+    unrepaired = dataclasses.replace(one, repair_nonfinite=False)
+    assert ENGINE.advance(unrepaired, State(broken), 3).diverged
+
+
+def test_a_check_stops_at_exactly_the_hundredth_error() -> None:
+    one = Trial(task=TemporalOrder(length=12), hidden=6)
+    parameters = fresh(one).parameters
+    errors, sequences = ENGINE.count_errors(one, parameters, check=4, stop_at=100)
+    wrong = 0
+    for number in range(sequences):
+        batch = draw_batch(one.task, seed=0, purpose=CHECK, index=4, size=1, first=number)
+        wrong += answer(one, parameters, batch) != batch.targets[0]
+        assert wrong < 100 or number == sequences - 1
+    assert (errors, wrong) == (100, 100)
+    assert sequences < 10_000
+
+
+def answer(one: Trial, parameters: Parameters, batch: Batch) -> int:
+    """Run the network step by step in float64."""
+    h = np.zeros(one.hidden)
+    for symbol in batch.symbols[:, 0]:
+        h = np.tanh(parameters.w_rec @ h + parameters.w_in[:, symbol] + parameters.bias)
+    return int((parameters.w_out @ h + parameters.bias_out).argmax())
+
+
+def test_seeds_give_other_trials_and_variants_the_same_data() -> None:
+    results = [train(trial(seed), budget=10, engine=ENGINE) for seed in (0, 1)]
+    assert results[0].checks != results[1].checks
+    clipped = dataclasses.replace(trial(), clip_norm=1e6)
+    free = dataclasses.replace(trial(), clip_norm=None)
+    assert (
+        train(clipped, budget=10, engine=ENGINE).checks
+        == train(free, budget=10, engine=ENGINE).checks
+    )

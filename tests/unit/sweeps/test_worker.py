@@ -1,0 +1,115 @@
+"""A pack: neighbours do not matter, crashes stay where they are, stopping loses nothing."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from small import store, trial
+
+from rnnlab import Trial
+from rnnlab.engines import choose
+from rnnlab.engines.plain import Plain
+from rnnlab.state import State
+from sweeps.attempts import events, failures
+from sweeps.plan import packs, plan
+from sweeps.progress import Progress
+from sweeps.store import Store
+from sweeps.worker import train_pack
+
+ENGINE = choose("plain")
+TRIALS = [trial(0), trial(1, lr=1e38), trial(2), trial(3)]
+BUDGET = 40
+
+
+@dataclass(frozen=True)
+class Breaking(Plain):
+    """Crashes on one seed, the first so many times."""
+
+    seed: int = 2
+    crashes: list[int] = field(default_factory=lambda: [1])
+
+    def advance(self, trial: Trial, state: State, updates: int) -> State:
+        if trial.seed == self.seed and self.crashes[0] > 0:
+            self.crashes[0] -= 1
+            raise RuntimeError("the machine is on fire")
+        return super().advance(trial, state, updates)
+
+
+def run(kept: Store, size: int, engine: Plain | None = None) -> list[Progress]:
+    work = plan(TRIALS, kept.standings(), BUDGET)
+    return [
+        progress
+        for pack in packs(work, size)
+        for progress in train_pack(pack, kept, engine or ENGINE)
+    ]
+
+
+def test_the_table_does_not_depend_on_packs_or_on_a_neighbour_that_diverges(
+    tmp_path: Path,
+) -> None:
+    tables = []
+    for size in (1, 3, 4):
+        kept = store(tmp_path / str(size))
+        run(kept, size)
+        tables.append(kept.compact().read_bytes())
+    assert tables[0] == tables[1] == tables[2]
+    assert {s.outcome for s in kept.standings().values()} == {"unsolved", "diverged"}
+
+
+def test_a_crash_costs_its_own_trial_alone_and_is_tried_again(tmp_path: Path) -> None:
+    kept, broken = store(tmp_path / "broken"), Breaking()
+    last = run(kept, 4, broken)[-1]
+    assert (last.failed, last.diverged, last.unsolved) == (1, 1, 2)
+    assert set(kept.standings()) == {t.trial_id for t in TRIALS} - {trial(2).trial_id}
+    failed = failures(kept.attempts)[trial(2).trial_id]
+    assert failed["error"] == "RuntimeError: the machine is on fire"
+    assert "in advance" in failed["traceback"]
+    run(kept, 4, broken)
+    whole = store(tmp_path / "whole")
+    run(whole, 4)
+    assert failures(kept.attempts) == {}
+    assert kept.compact().read_bytes() == whole.compact().read_bytes()
+
+
+def test_stopping_in_the_middle_keeps_a_checkpoint_and_what_is_finished(
+    tmp_path: Path,
+) -> None:
+    kept = store(tmp_path / "stopped")
+    (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
+    running = train_pack(pack, kept, ENGINE, chunk_s=0.0)
+    while next(running).trial_id != trial(2).trial_id:
+        pass
+    next(running)
+    running.close()
+    assert set(kept.standings()) == {trial(0).trial_id, TRIALS[1].trial_id}
+    checkpoints = {path.stem for path in kept.checkpoints.folder.iterdir()}
+    assert checkpoints == {trial(0).trial_id, trial(2).trial_id}
+    run(kept, 4)
+    started = [e["trial_id"] for e in events(kept.attempts) if e["event"] == "started"]
+    assert started.count(trial(0).trial_id) == 1
+    assert started.count(trial(2).trial_id) == 2
+    whole = store(tmp_path / "whole")
+    run(whole, 4)
+    assert kept.compact().read_bytes() == whole.compact().read_bytes()
+
+
+def test_closing_a_pack_that_never_started_writes_nothing(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
+    train_pack(pack, kept, ENGINE).close()
+    assert list(kept.attempts.iterdir()) == []
+    assert not kept.checkpoints.folder.exists()
+
+
+def test_ended_trials_leave_no_checkpoint_and_unsolved_ones_do(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    run(kept, 2)
+    left = {path.stem for path in kept.checkpoints.folder.iterdir()}
+    assert left == {trial(seed).trial_id for seed in (0, 2, 3)}
+
+
+def test_progress_counts_every_update_once(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    work = packs(plan([trial(0), trial(3)], {}, BUDGET), 2)
+    last = list(train_pack(work[0], kept, ENGINE))[-1]
+    assert (last.made, last.checks, last.ended) == (80, 8, 2)
+    assert last.train_s > 0

@@ -69,3 +69,12 @@ def test_a_constant_answer_is_wrong_on_three_of_four() -> None:
         TemporalOrder(length=50), seed=2, purpose=TRAIN, index=9, size=10_000
     )
     assert abs((batch.targets != 0).mean() - 0.75) < 0.02
+
+
+def test_distractors_at_different_steps_are_independent() -> None:
+    batch = draw_batch(
+        TemporalOrder(length=100), seed=3, purpose=TRAIN, index=0, size=10_000
+    )
+    for one, other in [(0, 1), (0, 8), (1, 9), (20, 36), (0, 64), (25, 89), (70, 99)]:
+        agreement = (batch.symbols[one] == batch.symbols[other]).mean()
+        assert abs(agreement - 0.25) < 0.025, (one, other)

@@ -65,6 +65,15 @@ def test_a_flipped_bit_anywhere_is_noticed_or_harmless(
     assert noticed > len(good) / 37 / 2
 
 
+def test_a_changed_number_in_a_sound_file_is_noticed(tmp_path: Path) -> None:
+    kept, path = saved(tmp_path)
+    with np.load(path) as file:
+        arrays = {name: file[name].copy() for name in file.files}
+    arrays["w_rec"][0, 0] += 1e-6
+    np.savez(path, **arrays)
+    assert kept.load(ONE, "plain-1") is None
+
+
 @pytest.mark.parametrize("size", [0, 1, 100, -1])
 def test_a_torn_file_is_noticed(tmp_path: Path, size: int) -> None:
     kept, path = saved(tmp_path)

@@ -36,8 +36,8 @@ class Scripted:
     def count_errors(
         self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
     ) -> tuple[int, int]:
-        found = self.errors.get(check, 100)
-        return (stop_at, 130) if found >= stop_at else (found, 10_000)
+        found = self.errors.get(check)
+        return (stop_at, 130) if found is None else (found, 10_000)
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
         return self.within.gradients(trial, parameters, batch)
@@ -72,6 +72,17 @@ def test_there_is_a_check_at_every_multiple_and_nowhere_else() -> None:
     found = train(SMALL, budget=40, engine=ENGINE)
     assert [check.update for check in found.checks] == [10, 20, 30, 40]
     assert found.updates == 40
+
+
+def test_a_checks_averages_run_over_the_updates_since_the_last() -> None:
+    first, second = train(SMALL, budget=20, engine=ENGINE).checks
+    halfway = ENGINE.advance(SMALL, fresh(SMALL), 10)
+    whole = ENGINE.advance(SMALL, halfway, 10).totals
+    half = halfway.totals
+    assert first.loss == pytest.approx(half.loss / 10)
+    assert second.loss == pytest.approx((whole.loss - half.loss) / 10)
+    assert second.grad_norm_mean == pytest.approx((whole.grad_norm - half.grad_norm) / 10)
+    assert max(first.grad_norm_max, second.grad_norm_max) == whole.grad_norm_max
 
 
 @pytest.mark.parametrize("budget", [0, -10, 15])

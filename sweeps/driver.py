@@ -13,7 +13,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -55,11 +55,17 @@ class Stop:
         """Nobody has asked yet."""
         self.asked = False
 
-    def __call__(self, signum: int, frame: FrameType | None) -> None:
-        """Handle a signal."""
-        if self.asked:
-            os.killpg(os.getpgid(0), signal.SIGKILL)
+    def ask(self) -> None:
+        """Ask the run to stop; asking again changes nothing."""
         self.asked = True
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """Handle a signal: ask, or where one has asked before, end all of it at once."""
+        if self.asked and os.getpgid(0) == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)  # our own group, never our caller's
+        elif self.asked:
+            os._exit(128 + signum)
+        self.ask()
 
 
 def main() -> None:
@@ -68,7 +74,7 @@ def main() -> None:
     words = tyro.cli(Driver, prog="sweeps.driver", config=CONFIG)
     stop = Stop()
     signal.signal(signal.SIGINT, stop)
-    follow_parent(lambda: os.kill(os.getpid(), signal.SIGINT))
+    follow_parent(stop.ask)
     try:
         code = drive(words, stop)
     except SweepError as error:
@@ -221,7 +227,8 @@ def _heartbeat(
             tracker.stopping = stop.asked
             snapshot = tracker.snapshot()
             shown.show(snapshot)
-            write_snapshot(snapshot, store.folder)
+            with suppress(OSError):  # worth nothing where the disk is full
+                write_snapshot(snapshot, store.folder)
             if done.wait(HEARTBEAT_S):
                 return
 

@@ -102,7 +102,6 @@ def run_packs(
     """Start Ray, let Tune train the packs, and show how they get on."""
     name = chosen.experiment.sweep.name
     assigned = packs(work, options.pack)
-    workers = min(options.workers, len(assigned))
     Attempts(store.attempts).record(
         "session",
         experiment=chosen.experiment.reference,
@@ -121,7 +120,7 @@ def run_packs(
         ray_session(
             name=f"sweep {name}",
             metadata=about,
-            cpus=workers,
+            cpus=min(options.workers, len(assigned)),
             address=options.address,
             dashboard=not options.no_dashboard,
             private=private,
@@ -130,6 +129,7 @@ def run_packs(
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         _announce(session)
+        workers = min(options.cpus or session.cpus, len(assigned))
         tracker = Tracker(work, assigned, name, workers, session.dashboard)
         with (
             display(Console(stderr=True)) as shown,

@@ -37,6 +37,8 @@ class RaySession:
     """Address of the dashboard, as in http://127.0.0.1:8265."""
     token_file: Path | None
     """File that holds the token it asks for; readable by its owner alone."""
+    cpus: int
+    """Cores that it can give, over all its machines."""
 
 
 @contextmanager
@@ -90,7 +92,8 @@ def ray_session(
     context = ray.init(**options)
     try:
         url = context.dashboard_url
-        yield RaySession(f"http://{url}" if url else None, token_file)
+        found = int(ray.cluster_resources().get("CPU", 0))
+        yield RaySession(f"http://{url}" if url else None, token_file, found)
     finally:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)  # an aborted shutdown leaves agents behind

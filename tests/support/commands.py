@@ -43,13 +43,13 @@ class Folder:
         return self.results / "table.parquet"
 
     def sweep(
-        self, *words: str, timeout_s: float = 120
+        self, *words: str, timeout_s: float = 120, keep: tuple[str, ...] = ()
     ) -> "subprocess.CompletedProcess[str]":
         """Type a command and wait for it."""
         return subprocess.run(
             [str(SWEEP), *words],
             cwd=self.path,
-            env=_environment(),
+            env=_environment(keep),
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -102,8 +102,11 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in done.stdout.split()]
 
 
-def _environment() -> dict[str, str]:
+def _environment(keep: tuple[str, ...] = ()) -> dict[str, str]:
+    """Leave Ray's variables out but for those named, so that no test joins another's Ray."""
     kept = {
-        name: value for name, value in os.environ.items() if not name.startswith("RAY_")
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("RAY_") or name in keep
     }
     return {**kept, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}

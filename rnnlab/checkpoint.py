@@ -50,19 +50,21 @@ class CheckpointFolder(Checkpoints):
         if not path.exists():
             return None
         try:
-            state, written = _read(path.read_bytes())
-        except (ValueError, KeyError, OSError, EOFError) as error:
+            arrays, facts = _read(path.read_bytes())
+            written = (facts["trial_id"], facts["numerics_id"])
+            if written == (trial.trial_id, numerics_id):
+                return _state(arrays, facts)
+        except (ValueError, KeyError, TypeError, OSError) as error:
             log.warning("%s is damaged (%s): the trial starts again.", path, error)
             return None
-        if written != (trial.trial_id, numerics_id):
-            log.warning(
-                "%s was made by %s, not by %s: the trial starts again.",
-                path,
-                " of ".join(reversed(written)),
-                numerics_id,
-            )
-            return None
-        return state
+        made_by = " of ".join(reversed(written))
+        log.warning(
+            "%s was made by %s, not by %s: the trial starts again.",
+            path,
+            made_by,
+            numerics_id,
+        )
+        return None
 
     def save(self, trial: Trial, numerics_id: str, state: State) -> None:
         """Keep the state of a trial, replacing the file in one step."""
@@ -101,7 +103,8 @@ def _write(state: State, trial_id: str, numerics_id: str) -> bytes:
     return buffer.getvalue()
 
 
-def _read(data: bytes) -> tuple[State, tuple[str, str]]:
+def _read(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give the arrays of the parameters, and the other facts."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -109,15 +112,17 @@ def _read(data: bytes) -> tuple[State, tuple[str, str]]:
         raise ValueError("not readable as npz") from error
     if arrays.pop("sha256").tobytes() != _digest(arrays):
         raise ValueError("its SHA-256 does not fit")
-    facts = json.loads(arrays.pop("facts").tobytes())
-    state = State(
+    return arrays, json.loads(arrays.pop("facts").tobytes())
+
+
+def _state(arrays: dict[str, Any], facts: dict[str, Any]) -> State:
+    return State(
         parameters=Parameters(**arrays),
         update=facts["update"],
         totals=Totals(**facts["totals"]),
         checks=tuple(Check(**check) for check in facts["checks"]),
         diverged=facts["diverged"],
     )
-    return state, (facts["trial_id"], facts["numerics_id"])
 
 
 def _digest(arrays: dict[str, Any]) -> bytes:

@@ -1,7 +1,10 @@
 """What one looks at to understand a trial: properties of W_rec."""
 
+import functools
+
 import numpy as np
 from jaxtyping import Float
+from threadpoolctl import ThreadpoolController
 
 
 def spectral_radius(w_rec: Float[np.ndarray, "hidden hidden"]) -> float:
@@ -14,4 +17,11 @@ def spectral_radius(w_rec: Float[np.ndarray, "hidden hidden"]) -> float:
         >>> round(spectral_radius(np.array([[0.0, 2.0], [-2.0, 0.0]])), 12)
         2.0
     """
-    return float(np.abs(np.linalg.eigvals(w_rec.astype(np.float64))).max())
+    with _blas().limit(limits=1):  # its last bits depend on the number of threads
+        eigenvalues = np.linalg.eigvals(w_rec.astype(np.float64))
+    return float(np.abs(eigenvalues).max())
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()

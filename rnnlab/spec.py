@@ -65,6 +65,10 @@ class Trial:
         Raises:
             ValueError: Naming the field, its value and the remedy.
         """
+        if not isinstance(self.task, Task):
+            raise ValueError(
+                f"task must be a task such as TemporalOrder(length=100), got {self.task!r}."
+            )
         _require_choice("init", self.init, get_args(Initialiser))
         _require_choice("stop", self.stop, get_args(Stop))
         if not isinstance(self.repair_nonfinite, bool):
@@ -174,6 +178,11 @@ def require_budget(check_every: int, budget: int) -> None:
     Raises:
         ValueError: If the budget is not a positive multiple of `check_every`.
     """
+    if isinstance(budget, bool) or not isinstance(budget, int):
+        raise ValueError(
+            f"A budget must be a whole number of updates, got {budget!r}. "
+            "Write 5_000_000 rather than 5e6."
+        )
     if budget < 1 or budget % check_every:
         nearest = max(check_every, round(budget / check_every) * check_every)
         raise ValueError(

@@ -49,7 +49,7 @@ def train(
         'unsolved'
     """
     states = training(trial, budget=budget, engine=engine, checkpoint=checkpoint)
-    return result_of(trial, deque(states, maxlen=1).pop(), engine)
+    return result_of(trial, deque(states, maxlen=1).pop(), engine, budget)
 
 
 def training(
@@ -159,8 +159,15 @@ def checked(trial: Trial, state: State, engine: Engine) -> State:
     return replace(state, totals=Totals(), checks=(*state.checks, check))
 
 
-def result_of(trial: Trial, state: State, engine: Engine) -> Result:
-    """Write down how a trial ended, or where it stands."""
+def result_of(trial: Trial, state: State, engine: Engine, budget: int) -> Result:
+    """Write down how a trial ended, or where it stood at its budget.
+
+    A checkpoint may be further than the budget, from a run with a larger one: what came
+    later is left out, so that the result is that of a run which stopped there.
+    """
+    if state.update > budget:
+        seen = tuple(check for check in state.checks if check.update <= budget)
+        state = replace(state, update=budget, checks=seen, diverged=False)
     return Result(
         trial_id=trial.trial_id,
         outcome=outcome_of(trial, state),

@@ -32,7 +32,7 @@ class Attempts:
         """Append one event with the time, the host and the process.
 
         Args:
-            event: "session", "started", "finished", "stopped" or "failed".
+            event: "session", "started", "restarted", "finished" or "failed".
             facts: What there is to say; values that JSON can write.
         """
         line = {
@@ -53,9 +53,11 @@ def events(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("*.jsonl")) if folder.exists() else []:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                found.append(json.loads(line))
+                event = json.loads(line)
             except ValueError:
                 continue
+            if isinstance(event, dict) and "event" in event:
+                found.append(event)
     return iter(sorted(found, key=lambda event: event.get("time", "")))
 
 
@@ -66,6 +68,17 @@ def failures(folder: Path) -> dict[str, dict[str, Any]]:
         if "trial_id" in event:
             last[event["trial_id"]] = event
     return {name: event for name, event in last.items() if event["event"] == "failed"}
+
+
+def restarted(folder: Path) -> list[str]:
+    """List the trials that the last session started again, though they had a checkpoint."""
+    found: list[str] = []
+    for event in events(folder):
+        if event["event"] == "session":
+            found = []
+        elif event["event"] == "restarted":
+            found.append(event["trial_id"])
+    return found
 
 
 def circumstances() -> dict[str, Any]:

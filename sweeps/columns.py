@@ -55,7 +55,7 @@ def result_columns(result: Result) -> dict[str, Any]:
 
 
 def history_rows(result: Result, after: int = 0) -> list[dict[str, Any]]:
-    """Give one row per check of a trial made after update `after`."""
+    """Give one row per check of a trial beyond update `after`."""
     return [
         {
             "trial_id": result.trial_id,

@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -33,9 +34,11 @@ from sweeps.ray_session import RaySession, ray_session
 from sweeps.run_options import CONFIG, RunOptions
 from sweeps.selection import Chosen, Selection, plan_of, resolve
 from sweeps.store import Store
-from sweeps.tracker import HEARTBEAT_S, Tracker, write_snapshot
+from sweeps.tracker import HEARTBEAT_S, Tracker, drop_snapshot, write_snapshot
 
 INTERRUPTED = 130
+INSIST_AFTER_S = 20.0
+"""How long a clean stop may take once the parent has gone."""
 MAX_FAILURES = 3
 """How often Tune starts a pack again whose worker has died."""
 
@@ -59,13 +62,24 @@ class Stop:
         """Ask the run to stop; asking again changes nothing."""
         self.asked = True
 
+    def ask_and_insist(self) -> None:
+        """Ask, and end all of it where asking has not helped in time."""
+        self.ask()
+        time.sleep(INSIST_AFTER_S)
+        _end_at_once()
+
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Handle a signal: ask, or where one has asked before, end all of it at once."""
-        if self.asked and os.getpgid(0) == os.getpid():
-            os.killpg(os.getpid(), signal.SIGKILL)  # our own group, never our caller's
-        elif self.asked:
-            os._exit(128 + signum)
+        if self.asked:
+            _end_at_once()
         self.ask()
+
+
+def _end_at_once() -> None:
+    """Kill this process and what it started: its own group, never its caller's."""
+    if os.getpgid(0) == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(INTERRUPTED)
 
 
 def main() -> None:
@@ -74,7 +88,7 @@ def main() -> None:
     words = tyro.cli(Driver, prog="sweeps.driver", config=CONFIG)
     stop = Stop()
     signal.signal(signal.SIGINT, stop)
-    follow_parent(stop.ask)
+    follow_parent(stop.ask_and_insist)
     try:
         code = drive(words, stop)
     except SweepError as error:
@@ -88,6 +102,8 @@ def drive(words: Driver, stop: Stop) -> int:
     chosen = resolve(words.selection)
     work = plan_of(chosen)
     store = Store(chosen.folder)
+    if not work.to_run:
+        return finish(chosen)
     store.create()
     run_packs(chosen, work, words.run, store, stop)
     if stop.asked:
@@ -226,7 +242,8 @@ def _heartbeat(
         while True:
             tracker.stopping = stop.asked
             snapshot = tracker.snapshot()
-            shown.show(snapshot)
+            with suppress(OSError, SystemExit):  # nobody looks any more
+                shown.show(snapshot)
             with suppress(OSError):  # worth nothing where the disk is full
                 write_snapshot(snapshot, store.folder)
             if done.wait(HEARTBEAT_S):
@@ -239,8 +256,9 @@ def _heartbeat(
     finally:
         done.set()
         thread.join()
-        shown.show(tracker.snapshot())
-        (store.folder / "progress.json").unlink(missing_ok=True)
+        with suppress(OSError, SystemExit):
+            shown.show(tracker.snapshot())
+        drop_snapshot(store.folder)
 
 
 @contextmanager

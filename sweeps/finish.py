@@ -1,8 +1,10 @@
 """The end of a run: derive the table, say what was found, give the exit code."""
 
 import sys
+from contextlib import suppress
 
 from rnnlab.spec import SHOWN_DIGITS
+from sweeps.attempts import restarted
 from sweeps.selection import Chosen, sweep_command
 from sweeps.status import KINDS, status
 from sweeps.store import Store
@@ -19,11 +21,19 @@ def finish(chosen: Chosen) -> int:
     store = Store(chosen.folder)
     path = store.compact()
     facts = status(chosen)
+    again = restarted(store.attempts)
+    if again:
+        say(
+            f"{len(again)} trials started again from their first update, first "
+            f"{again[0][:SHOWN_DIGITS]}: their checkpoints were damaged or made by other "
+            "numerics; `sweep show` tells more"
+        )
     shown = ", ".join(f"{facts[kind]} {kind}" for kind in KINDS if facts[kind])
     missing = facts["failed"] + facts["waiting"] + facts["running"]
     if not missing:
         say(f"all {facts['trials']} trials have a result: {shown}; table in {path}")
-        say(f"draw it: {sweep_command('draw', *chosen.selection.argv())}")
+        if chosen.experiment.draw is not None:
+            say(f"draw it: {sweep_command('draw', *chosen.selection.argv())}")
         return 0
     say(f"{facts['trials']} trials: {shown}; table in {path}")
     for each in facts["failed_trials"]:
@@ -35,4 +45,5 @@ def finish(chosen: Chosen) -> int:
 
 def say(text: str) -> None:
     """Tell the user something on stderr."""
-    print(f"sweep: {text}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody listens any more; the exit code tells
+        print(f"sweep: {text}", file=sys.stderr, flush=True)

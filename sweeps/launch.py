@@ -6,12 +6,13 @@ import sys
 
 from cluster import Command, Job, Resources
 from cluster.local import LocalBackend
-from sweeps.finish import finish, say
+from sweeps.finish import FAILED, finish, say
 from sweeps.run_options import RunOptions
 from sweeps.selection import Chosen, Selection, plan_line, plan_of, resolve, sweep_command
 from sweeps.store import Store
 from sweeps.tracker import read_snapshot
 
+INTERRUPTED = 130
 STOPPING_S = 20.0
 """How long a clean stop may take before the driver is killed."""
 
@@ -58,24 +59,23 @@ def _submit(selection: Selection, options: RunOptions) -> Job:
 
 def _wait(job: Job, again: str) -> int:
     """Wait for the driver; the first Ctrl-C stops it cleanly, the second kills it."""
-    code = None
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.default_int_handler)
     try:
-        code = job.wait()
+        code = job.wait() or 0
     except KeyboardInterrupt:
         job.interrupt()
-        code = _wait_for_stop(job)
-    if code is None or code < 0:
-        how = f"signal {signal.Signals(-code).name}" if code else "kill"
+        return _wait_for_stop(job, again)
+    if code < 0:
         say(
-            f"the driver was ended by {how}. Nothing committed is lost; go on with\n  {again}"
+            f"the driver was ended by signal {signal.Signals(-code).name}. "
+            f"Nothing committed is lost; go on with\n  {again}"
         )
-        return 1 if code else 130
-    if code == 130:
-        say(f"stopped. Nothing is lost; go on with\n  {again}")
+        return FAILED
     return code
 
 
-def _wait_for_stop(job: Job) -> int | None:
+def _wait_for_stop(job: Job, again: str) -> int:
     code = None
     try:
         code = job.wait(STOPPING_S)
@@ -83,4 +83,6 @@ def _wait_for_stop(job: Job) -> int | None:
         say("killing the driver")
     if code is None:
         job.kill()
-    return code
+    lost = "Nothing is lost" if code == INTERRUPTED else "Nothing committed is lost"
+    say(f"stopped. {lost}; go on with\n  {again}")
+    return INTERRUPTED

@@ -16,6 +16,7 @@ class Standing:
 
     outcome: Outcome
     updates: int
+    numerics_id: str = ""
 
     def done(self, budget: int) -> bool:
         """Say whether nothing is left to train at a budget."""
@@ -54,8 +55,8 @@ class Pack:
     trials: tuple[Trial, ...]
     budget: int
     """Updates at most, for each trial."""
-    committed: Mapping[str, int]
-    """How many updates of a trial the store has already, by `trial_id`."""
+    committed: Mapping[str, Standing]
+    """What the store has already of its trials, by `trial_id`."""
 
     @property
     def pack_id(self) -> str:
@@ -111,7 +112,7 @@ def packs(work: Plan, size: int) -> list[Pack]:
 
 def _pack(number: int, work: Plan, trials: list[Trial]) -> Pack:
     committed = {
-        trial.trial_id: work.standings[trial.trial_id].updates
+        trial.trial_id: work.standings[trial.trial_id]
         for trial in trials
         if trial.trial_id in work.standings
     }

@@ -7,12 +7,15 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from sweeps.errors import SweepError
 
 TOKEN_BYTES = 32
 OBJECT_STORE_BYTES = 128 * 2**20
@@ -61,6 +64,8 @@ def ray_session(
         dashboard: Whether to start the dashboard.
         private: A folder that only its owner can enter, for the token.
     """
+    if address is not None:
+        _require_answer(address)
     token_file = None if address else _make_token(private)
     if address is None:
         os.environ.pop("RAY_ADDRESS", None)
@@ -98,6 +103,22 @@ def ray_session(
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)  # an aborted shutdown leaves agents behind
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Refuse an address at which nothing listens; Ray itself would wait for ever.
+
+    Raises:
+        SweepError: Naming the address.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise SweepError(
+            f"No Ray answers at --address {address!r} ({error}). Give HOST:PORT of a Ray "
+            "that is running, or leave it out to start one."
+        ) from None
 
 
 def _make_token(private: Path) -> Path:

@@ -36,6 +36,8 @@ from sweeps.errors import NondeterminismError, StoreError
 from sweeps.plan import Standing
 
 SCHEMA_NUMBER = "1"
+KEY = {"trial_id", "numerics_id"}
+"""Columns without which a file is no part."""
 _ARROW = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
 
 
@@ -93,23 +95,20 @@ class Store:
             files.replace(self.folder / ".writable", b"")
             (self.folder / ".writable").unlink()
         except OSError as error:
-            raise StoreError(
-                f"The results folder {self.folder} cannot be written "
-                f"({error.strerror}). Choose another with --results DIR."
-            ) from None
+            raise _not_written(self.folder, error) from None
 
     def commit(
         self,
         finished: Iterable[tuple[Trial, Result]],
         *,
-        committed: Mapping[str, int] | None = None,
+        committed: Mapping[str, Standing] | None = None,
     ) -> Path:
         """Commit the results of a pack as one immutable part, its history first.
 
         Args:
             finished: Trials and their results, at least one.
-            committed: How many updates of a trial the store has already, by `trial_id`:
-                their history is not written again.
+            committed: What the store has already, by `trial_id`: that history is not
+                written again.
 
         Returns:
             The part. Where it was there already with the same rows, all is well.
@@ -123,7 +122,7 @@ class Store:
         checks = [
             row
             for _, result in pairs
-            for row in history_rows(result, known.get(result.trial_id, 0))
+            for row in history_rows(result, _known_until(result, known))
         ]
         _commit_part(self.history_parts / f"{part_id}.parquet", checks, history_types())
         rows = [{**trial_columns(t), **result_columns(r)} for t, r in pairs]
@@ -140,37 +139,56 @@ class Store:
         Raises:
             StoreError: If a part cannot be read.
         """
-        manifest = self._manifest()
-        if set(manifest.get("parts", {})) == {part.name for part in self._part_paths()}:
-            data = _bytes_or_none(self.table_path)
-            if data is not None and files.sha256(data) == manifest["table"]:
-                return _parsed(data, self.table_path)
-        return self._from_parts()
+        data = self._table_bytes()
+        return self._from_parts() if data is None else _parsed(data, self.table_path)
 
     def history(self) -> pa.Table:
-        """Give one row per trial and check, sorted by `trial_id` and `update`."""
-        paths = _parquet_files(self.history_parts)
-        return _furthest(_read_parts(paths, history_types()), ["trial_id", "update"])
+        """Give one row per trial and check, sorted by `trial_id` and `update`.
+
+        Of a trial that was trained under several numerics ids, the one in the table.
+        """
+        rows = _read_parts(_parquet_files(self.history_parts), history_types())
+        of = {name: each.numerics_id for name, each in self.standings().items()}
+        pairs = zip(
+            *(rows[c].to_pylist() for c in ("trial_id", "numerics_id")), strict=True
+        )
+        kept = pa.array([of.get(name) == made_by for name, made_by in pairs], pa.bool_())
+        return _furthest(rows.filter(kept), ["trial_id", "update"])
 
     def standings(self) -> dict[str, Standing]:
         """Say how far each trial has come, by `trial_id`."""
         if not self.parts.exists():
             return {}
-        rows = self.read().select(["trial_id", "outcome", "updates"]).to_pylist()
+        columns = ["trial_id", "outcome", "updates", "numerics_id"]
+        table = self.read()
+        rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
         return {
-            row["trial_id"]: Standing(cast(Outcome, row["outcome"]), row["updates"])
-            for row in rows
+            name: Standing(cast(Outcome, outcome), updates, numerics_id)
+            for name, outcome, updates, numerics_id in rows
         }
 
     def compact(self) -> Path:
-        """Derive the table and the manifest from the parts, in one repeatable form."""
+        """Derive the table and the manifest from the parts, in one repeatable form.
+
+        Writes nothing where they are up to date.
+
+        Raises:
+            StoreError: If a part cannot be read, or the table not be written.
+        """
+        if self._table_bytes() is None:
+            try:
+                self._derive()
+            except OSError as error:
+                raise _not_written(self.folder, error) from None
+        return self.table_path
+
+    def _derive(self) -> None:
         hashes = {part.name: files.sha256(part.read_bytes()) for part in self._part_paths()}
         table = _serialised(self._from_parts())
         files.replace(self.table_path, table)
         manifest = {"table": files.sha256(table), "parts": hashes}
         text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
         files.replace(self.manifest_path, text.encode())
-        return self.table_path
 
     def _from_parts(self) -> pa.Table:
         return _furthest(_read_parts(self._part_paths(), table_types()), ["trial_id"])
@@ -178,12 +196,29 @@ class Store:
     def _part_paths(self) -> list[Path]:
         return _parquet_files(self.parts)
 
-    def _manifest(self) -> dict[str, Any]:
-        data = _bytes_or_none(self.manifest_path)
+    def _table_bytes(self) -> bytes | None:
+        """Give the derived table where the manifest says that it is up to date."""
         try:
-            return json.loads(data) if data else {}
-        except ValueError:
-            return {}
+            manifest = json.loads(self.manifest_path.read_bytes())
+            data = self.table_path.read_bytes()
+            parts = {part.name for part in self._part_paths()}
+            fits = set(manifest["parts"]) == parts and parts
+            return data if fits and files.sha256(data) == manifest["table"] else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _not_written(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"The results folder {folder} cannot be written ({error.strerror}). "
+        "Free it, or choose another with --results DIR."
+    )
+
+
+def _known_until(result: Result, committed: Mapping[str, Standing]) -> int:
+    """Say up to which update the store has this history: none of another numerics id."""
+    known = committed.get(result.trial_id)
+    return known.updates if known and known.numerics_id == result.numerics_id else 0
 
 
 def _part_id(results: list[Result]) -> str:
@@ -229,16 +264,26 @@ def _parsed(data: bytes, path: Path) -> pa.Table:
 
 def _read_parts(paths: list[Path], columns: dict[str, type]) -> pa.Table:
     wanted = schema(columns)
-    tables = [_parsed(path.read_bytes(), path) for path in paths]
-    if not tables:
-        return wanted.empty_table()
-    merged = pa.concat_tables(tables, promote_options="default")
-    filled = [
-        merged[name].cast(kind.type)
-        if name in merged.column_names
-        else pa.nulls(len(merged), kind.type)
-        for name, kind in zip(wanted.names, wanted, strict=True)
-    ]
+    tables = [_conformed(_parsed(path.read_bytes(), path), wanted, path) for path in paths]
+    return pa.concat_tables(tables) if tables else wanted.empty_table()
+
+
+def _conformed(table: pa.Table, wanted: pa.Schema, path: Path) -> pa.Table:
+    """Give a part the columns of today: one that it has not is null throughout."""
+    present = set(table.column_names)
+    try:
+        if not present >= KEY:
+            raise KeyError(f"no column {', '.join(sorted(KEY - present))}")
+        filled = [
+            table[each.name].cast(each.type)
+            if each.name in present
+            else pa.nulls(len(table), each.type)
+            for each in wanted
+        ]
+    except (pa.ArrowException, KeyError) as error:
+        raise StoreError(
+            f"{path} is no part of a sweep ({error}). Move it away and run again."
+        ) from None
     return pa.Table.from_arrays(filled, schema=wanted)
 
 
@@ -254,8 +299,4 @@ def _furthest(table: pa.Table, key: list[str]) -> pa.Table:
 
 
 def _parquet_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[!.]*.parquet")) if folder.exists() else []
-
-
-def _bytes_or_none(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
+    return sorted(path for path in folder.glob("[!.]*.parquet") if path.is_file())

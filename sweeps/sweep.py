@@ -1,11 +1,14 @@
 """A sweep: a name, distinct trials, and how long to train them."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from rnnlab import Trial
 from rnnlab.spec import SHOWN_DIGITS, require_budget
+from sweeps.errors import SweepError
+from sweeps.where import select
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +36,19 @@ class Sweep:
             raise ValueError(
                 f"A sweep's name is made of letters, digits, _ and -, got {self.name!r}."
             )
+        if not isinstance(self.trials, list):
+            raise ValueError(
+                f"Sweep {self.name!r}: trials must be a list, got {self.trials!r}. "
+                "Write the comprehension in square brackets."
+            )
         if not self.trials:
             raise ValueError(f"Sweep {self.name!r} has no trials. List at least one.")
         self.require_budget(self.budget)
         self.require_budget(self.quick_budget)
+        try:
+            select(self.trials, self.quick_where)
+        except SweepError as error:
+            raise ValueError(f"Sweep {self.name!r}: its quick_where: {error}") from None
         counts = Counter(trial.trial_id for trial in self.trials)
         repeated = [trial_id for trial_id, count in counts.items() if count > 1]
         if repeated:
@@ -53,8 +65,7 @@ class Sweep:
         Raises:
             ValueError: If it is not a positive multiple of each trial's `check_every`.
         """
-        for every in sorted({trial.check_every for trial in self.trials}):
-            require_budget(every, budget)
+        require_budget(math.lcm(*(trial.check_every for trial in self.trials)), budget)
 
 
 def _is_plain(name: str) -> bool:

@@ -188,20 +188,26 @@ def about(trial: Trial) -> str:
 
 def write_snapshot(snapshot: Snapshot, folder: Path) -> None:
     """Replace `progress.json`; not made durable, it is worth nothing after a crash."""
-    temporary = folder / ".tmp-progress.json"
+    temporary = folder / f".tmp-progress-{socket.gethostname()}-{os.getpid()}"
     temporary.write_text(json.dumps(asdict(snapshot)) + "\n", encoding="utf-8")
     temporary.replace(folder / "progress.json")
+
+
+def drop_snapshot(folder: Path) -> None:
+    """Remove `progress.json` at the end of a run, if it is of this process."""
+    found = read_snapshot(folder)
+    if found is not None and found["pid"] == os.getpid():
+        (folder / "progress.json").unlink(missing_ok=True)
 
 
 def read_snapshot(folder: Path) -> Mapping[str, Any] | None:
     """Give the newest snapshot of a run that is still going, or None."""
     try:
         found = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        going = time.time() - found["at"] <= STALE_S and _alive(found)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    if time.time() - found["at"] > STALE_S or not _alive(found):
-        return None
-    return found
+    return found if going else None
 
 
 def _alive(found: Mapping[str, Any]) -> bool:

@@ -45,6 +45,7 @@ def train_pack(
     attempts = Attempts(store.attempts)
     progress = Progress()
     finished: list[tuple[Trial, Result]] = []
+    ended: list[Trial] = []  # their checkpoints serve a pack that starts again
     committed_at = time.monotonic()
     try:
         for trial in pack.trials:
@@ -52,7 +53,7 @@ def train_pack(
             attempts.record("started", **about)
             try:
                 result, progress = yield from _train_one(
-                    trial, pack.budget, store, engine, progress, chunk_s
+                    trial, pack.budget, store, engine, progress, chunk_s, attempts
                 )
             except Exception as error:  # noqa: BLE001 - the border; see the module
                 attempts.record("failed", **about, **_described(error))
@@ -61,11 +62,15 @@ def train_pack(
                 finished.append((trial, result))
                 attempts.record("finished", **about, **_told(result, progress))
                 progress = _ended(progress, result.outcome)
+                if result.outcome != "unsolved":
+                    ended.append(trial)
             if time.monotonic() - committed_at >= COMMIT_EVERY_S:
                 _commit(store, pack, finished)
                 committed_at = time.monotonic()
     finally:
         _commit(store, pack, finished)
+        for trial in ended:
+            store.checkpoints.discard(trial)
     yield progress
 
 
@@ -76,10 +81,12 @@ def _train_one(
     engine: Engine,
     before: Progress,
     chunk_s: float,
+    attempts: Attempts,
 ) -> Generator[Progress, None, tuple[Result, Progress]]:
     """Train one trial, adding to the counts of the trials before it in the pack."""
     began = time.process_time()
     progress, state, first = before, None, None
+    kept = store.checkpoints.path(trial).exists()
     states = training(
         trial,
         budget=budget,
@@ -89,6 +96,9 @@ def _train_one(
     )
     with closing(states):
         for state in states:
+            if first is None and kept and state.update == 0:
+                restarted = "its checkpoint is damaged or of another numerics id"
+                attempts.record("restarted", trial_id=trial.trial_id, reason=restarted)
             first = first or state
             progress = replace(
                 before,
@@ -101,18 +111,13 @@ def _train_one(
             )
             yield progress
     assert state is not None
-    return result_of(trial, state, engine), progress
+    return result_of(trial, state, engine, budget), progress
 
 
 def _commit(store: Store, pack: Pack, finished: list[tuple[Trial, Result]]) -> None:
-    """Commit what is finished and forget it; the checkpoints of ended trials go last."""
-    if not finished:
-        return
-    store.commit(finished, committed=pack.committed)
-    for trial, result in finished:
-        if result.outcome != "unsolved":
-            store.checkpoints.discard(trial)
-    finished.clear()
+    if finished:
+        store.commit(finished, committed=pack.committed)
+        finished.clear()
 
 
 def _ended(progress: Progress, how: Ending) -> Progress:

@@ -73,7 +73,7 @@ class Plain:
         """Make up to `updates` updates of plain SGD; see `rnnlab.engines.Engine`."""
         weights = self._weights(state.parameters)
         totals = state.totals
-        with _flushed_denormals():
+        with _repeatable():
             for update in range(state.update, state.update + updates):
                 batch = draw_batch(
                     trial.task,
@@ -125,7 +125,7 @@ class Plain:
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
         """Give the gradients of one update on given data, before clipping."""
         weights = self._weights(parameters)
-        with _flushed_denormals():
+        with _repeatable():
             back = backward(weights, *self._tensors(batch), trial.activation)
             grads, measured = self._regularised(trial, weights, back)
             norm = global_norm(grads)
@@ -177,7 +177,7 @@ class Plain:
 
     def _wrong(self, weights: Weights, batch: Batch, activation: Activation) -> np.ndarray:
         symbols, targets = self._tensors(batch)
-        with torch.no_grad(), _flushed_denormals():
+        with torch.no_grad(), _repeatable():
             last = forward(weights, symbols, activation)[-1]
             answers = functional.linear(last, weights.w_out, weights.bias_out).argmax(-1)
         return (answers != targets).cpu().numpy()
@@ -285,10 +285,17 @@ def _device_name(device: str) -> str:
 
 
 @contextmanager
-def _flushed_denormals() -> Generator[None]:
-    """Treat denormal numbers as zero: vanished gradients shrink into them, and they are slow."""
+def _repeatable() -> Generator[None]:
+    """Compute on one thread and treat denormal numbers as zero.
+
+    The last bits of a sum depend on how many threads share it. Vanished gradients shrink
+    into denormal numbers, and those are slow.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)

@@ -49,7 +49,7 @@ def test_packs_partition_the_work_and_know_what_is_committed(
     assert all(1 <= len(pack.trials) <= size for pack in cut)
     for pack in cut:
         assert pack.committed == {
-            t.trial_id: done[t.trial_id].updates for t in pack.trials if t.trial_id in done
+            t.trial_id: done[t.trial_id] for t in pack.trials if t.trial_id in done
         }
 
 

@@ -1,5 +1,9 @@
 """The three initialisations have the published statistics."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -55,3 +59,23 @@ def test_normals_are_standard_normal_and_differ_by_parameter() -> None:
     assert drawn.std() == pytest.approx(1, abs=0.02)
     assert (np.abs(drawn) > 3).mean() == pytest.approx(0.0027, abs=0.001)
     assert not np.isclose(drawn, normals(0, 1, (200, 200))).any()
+
+
+def test_no_bit_depends_on_the_number_of_threads() -> None:
+    code = (
+        "import hashlib; from rnnlab import Trial; "
+        "from rnnlab.init import initial_parameters; "
+        "w = initial_parameters(Trial(hidden=300)).w_rec; "
+        "print(hashlib.sha256(w.tobytes()).hexdigest())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(found) == 1

@@ -17,6 +17,8 @@ from rnnlab.spec import content, require_budget
         ({"clip_norm": 0.0}, "To train without clipping, set Trial.clip_norm to None."),
         ({"clip_norm": float("inf")}, "clip_norm must be finite"),
         ({"omega_weight": -4}, "To train without Ω, set Trial.omega_weight to 0."),
+        ({"task": TemporalOrder}, "task must be a task such as TemporalOrder(length=100)"),
+        ({"task": None}, "task must be a task such as TemporalOrder(length=100)"),
         ({"init": "xavier"}, "init must be one of sigmoid, basic_tanh, smart_tanh"),
         ({"stop": "never"}, "stop must be one of below_1_percent, zero_errors"),
         ({"hidden": 513}, "hidden must lie between 1 and 512, got 513."),

@@ -101,7 +101,7 @@ def cut_into(chunks: Iterator[int], one: Trial, budget: int) -> Result:
         state = ENGINE.advance(one, state, min(next(chunks), to_check))
         if state.update % one.check_every == 0:
             state = checked(one, state, ENGINE)
-    return result_of(one, state, ENGINE)
+    return result_of(one, state, ENGINE, budget)
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 10])
@@ -129,6 +129,22 @@ def test_extending_a_budget_equals_asking_for_it_at_once(tmp_path: Path) -> None
     train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
     extended = train(SMALL, budget=50, engine=ENGINE, checkpoint=kept)
     assert extended == train(SMALL, budget=50, engine=ENGINE)
+
+
+@pytest.mark.parametrize("further", [27, 30])
+def test_a_checkpoint_beyond_the_budget_gives_the_result_at_the_budget(
+    tmp_path: Path, further: int
+) -> None:
+    kept = CheckpointFolder(tmp_path)
+    states = training(SMALL, budget=60, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
+    while next(states).update < further:
+        pass
+    states.close()
+    found = train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
+    assert found == train(SMALL, budget=20, engine=ENGINE)
+    resumed = kept.load(SMALL, ENGINE.numerics_id)
+    assert resumed is not None
+    assert resumed.update >= further
 
 
 def test_numbers_that_are_not_finite_end_a_trial_as_diverged() -> None:

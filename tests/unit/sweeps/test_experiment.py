@@ -37,12 +37,15 @@ def test_figure7_is_the_papers_grid() -> None:
     [
         ({"trials": [trial(0), trial(1), trial(0)]}, "repeats 1 trials, first "),
         ({"trials": []}, "has no trials"),
+        ({"trials": (trial(s) for s in range(2))}, "in square brackets"),
+        ({"budget": 4e2}, "Write 5_000_000 rather than 5e6"),
+        ({"quick_where": "sed == 1"}, "its quick_where: No column is called 'sed'"),
         ({"name": "a/b"}, "letters, digits, _ and -"),
         ({"name": ".."}, "letters, digits, _ and -"),
         ({"name": ""}, "letters, digits, _ and -"),
         ({"budget": 15}, "positive multiple of 10"),
         ({"quick_budget": 0}, "positive multiple of 10"),
-        ({"trials": [trial(0), Trial(check_every=15)]}, "positive multiple of 15"),
+        ({"trials": [trial(0), Trial(check_every=15)]}, "positive multiple of 30"),
     ],
 )
 def test_a_sweep_that_cannot_be_meant_is_refused(

@@ -78,8 +78,9 @@ def test_the_table_is_the_same_bytes_however_results_were_committed(
 def test_the_furthest_budget_wins_and_history_is_not_written_twice(tmp_path: Path) -> None:
     kept, one = store(tmp_path), trial(0)
     kept.commit([(one, result(one, 20))])
-    kept.commit([(one, result(one, 40, "solved"))], committed={one.trial_id: 20})
-    assert kept.standings() == {one.trial_id: Standing("solved", 40)}
+    kept.commit([(one, result(one, 40, "solved"))], committed=kept.standings())
+    made_by = result(one).numerics_id
+    assert kept.standings() == {one.trial_id: Standing("solved", 40, made_by)}
     history = kept.history()
     assert history.schema.equals(schema(history_types()), check_metadata=True)
     assert history["update"].to_pylist() == [10, 20, 30, 40]
@@ -88,6 +89,16 @@ def test_the_furthest_budget_wins_and_history_is_not_written_twice(tmp_path: Pat
     direct = store(tmp_path / "direct")
     direct.commit([(one, result(one, 40, "solved"))])
     assert kept.compact().read_bytes() == direct.compact().read_bytes()
+
+
+def test_a_history_is_of_the_numerics_that_the_table_shows(tmp_path: Path) -> None:
+    kept, one = store(tmp_path), trial(0)
+    kept.commit([(one, result(one, 20))])
+    again = result(one, 40, numerics_id="plain-111111111111")
+    kept.commit([(one, again)], committed=kept.standings())
+    history = kept.history()
+    assert history["update"].to_pylist() == [10, 20, 30, 40]
+    assert set(history["numerics_id"].to_pylist()) == {"plain-111111111111"}
 
 
 def test_the_same_part_twice_is_fine_and_other_numbers_raise_the_alarm(

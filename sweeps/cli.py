@@ -4,6 +4,7 @@ Exit codes: 0 everything has a result, 1 some trials failed, 2 usage, 130 interr
 """
 
 import json
+import math
 import os
 import sys
 from dataclasses import dataclass, field
@@ -184,6 +185,17 @@ def call(words: list[str]) -> int:
 def _print(facts: Any, lines: list[str], as_json: bool) -> None:
     """Print facts for a program, or lines for a person."""
     if as_json:
-        print(json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(_for_json(facts), indent=1, ensure_ascii=False, allow_nan=False))
     else:
         print("\n".join(lines))
+
+
+def _for_json(facts: Any) -> Any:
+    """Write NaN and infinity as words: JSON has no such numbers."""
+    if isinstance(facts, dict):
+        return {name: _for_json(value) for name, value in facts.items()}
+    if isinstance(facts, list):
+        return [_for_json(value) for value in facts]
+    if isinstance(facts, float) and not math.isfinite(facts):
+        return str(facts)
+    return facts

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.errors import ExperimentError, SweepError
+from sweeps.experiment import told
 from sweeps.selection import Chosen, Selection, resolve, sweep_command
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ def draw(chosen: Chosen) -> list[Path]:
     """Draw an experiment's figure beside its table, from the table alone.
 
     Raises:
-        ExperimentError: If the experiment has no `draw`.
+        ExperimentError: If the experiment has no `draw`, or it fails.
         SweepError: If there is no result to draw.
     """
     experiment = chosen.experiment
@@ -31,7 +32,16 @@ def draw(chosen: Chosen) -> list[Path]:
         )
     from sweeps.figures import save
 
-    return save(experiment.draw(results), chosen.folder / experiment.sweep.name)
+    try:
+        figure = experiment.draw(results)
+    except Exception as error:
+        raise ExperimentError(told(experiment.path, error)) from error
+    try:
+        return save(figure, chosen.folder / experiment.sweep.name)
+    except OSError as error:
+        raise SweepError(
+            f"The figure cannot be written to {chosen.folder} ({error.strerror})."
+        ) from None
 
 
 def table(chosen: Chosen) -> "pd.DataFrame":

@@ -214,8 +214,11 @@ def _record_lost_pack(
 ) -> None:
     """Keep what Tune knows of a pack whose worker died again and again."""
     text = Path(error_file).read_text(errors="replace") if error_file else "no report"
-    done = tracker.latest.get(number, Progress()).ended
-    for trial in tracker.packs[number - 1].trials[done:]:
+    done = store.standings()
+    for trial in tracker.packs[number - 1].trials:
+        standing = done.get(trial.trial_id)
+        if standing is not None and standing.done(tracker.work.budget):
+            continue
         Attempts(store.attempts).record(
             "failed",
             trial_id=trial.trial_id,

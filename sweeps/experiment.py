@@ -5,6 +5,7 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,8 @@ class Experiment:
 
     reference: str
     """What loads it again: a name, or the path of a file."""
+    path: Path
+    """Its file."""
     question: str
     sweep: Sweep
     draw: "Draw | None"
@@ -62,7 +65,7 @@ def _loaded(path: Path, name: str | None = None) -> Experiment:
         )
     question = (module.__doc__ or "").strip().partition("\n")[0]
     draw = getattr(module, "draw", None)
-    return Experiment(name or str(path), question or sweep.name, sweep, draw)
+    return Experiment(name or str(path), path, question or sweep.name, sweep, draw)
 
 
 def _module(path: Path, name: str | None) -> ModuleType:
@@ -77,21 +80,22 @@ def _module(path: Path, name: str | None) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[full_name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ExperimentError(_first_cause(path, error)) from error
+        with redirect_stdout(sys.stderr):  # what it prints is no answer of ours
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ExperimentError(told(path, error)) from error
     return module
 
 
-def _first_cause(path: Path, error: Exception) -> str:
+def told(path: Path, error: BaseException) -> str:
     """Say in one line what an experiment file does wrong, and where in it."""
     if isinstance(error, SyntaxError):
         return f"{path}:{error.lineno}: {error.msg}."
     lines = [
-        f.lineno
-        for f in traceback.extract_tb(error.__traceback__)
-        if f.filename == str(path)
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
     ]
     where = f"{path}:{lines[-1]}" if lines else str(path)
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    return f"{where}: {kind}{error}"
+    return " ".join(f"{where}: {kind}{error}".split())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -50,7 +51,9 @@ class RunOptions:
     @property
     def workers(self) -> int:
         """How many workers run at a time."""
-        return self.cpus or len(os.sched_getaffinity(0))
+        if self.cpus is None and sys.platform == "linux":
+            return len(os.sched_getaffinity(0))
+        return self.cpus or os.cpu_count() or 1
 
     def argv(self) -> list[str]:
         """Write the options as the command-line words that give them again."""

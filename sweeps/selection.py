@@ -80,7 +80,8 @@ def resolve(selection: Selection) -> Chosen:
         dataclasses.replace(sweep, trials=trials).require_budget(budget)
     except ValueError as error:
         raise SweepError(str(error)) from None
-    root = selection.results / "quick" if selection.quick else selection.results
+    results = selection.results.expanduser()
+    root = results / "quick" if selection.quick else results
     return Chosen(selection, experiment, trials, budget, root / sweep.name)
 
 

@@ -21,7 +21,7 @@ def show(prefix: str, results: Path) -> dict[str, Any]:
     Raises:
         SweepError: If no trial or several trials begin so.
     """
-    folders = _folders(results)
+    folders = _folders(results.expanduser())
     specs = _known_specs()
     rows = {folder: _rows(folder, prefix) for folder in folders}
     stored = {
@@ -84,7 +84,9 @@ def _command(
             reference = sessions[-1].get("experiment")
     if reference is None:
         return None
-    return sweep_command("run", reference, "--where", f'trial_id == "{trial_id}"')
+    quick = bool(folders) and all(folder.parent.name == "quick" for folder in folders)
+    words = [reference, *(["--quick"] if quick else [])]
+    return sweep_command("run", *words, "--where", f'trial_id == "{trial_id}"')
 
 
 def _attempts(folder: Path, trial_id: str) -> list[dict[str, Any]]:

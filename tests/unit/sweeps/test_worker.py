@@ -1,15 +1,17 @@
 """A pack: neighbours do not matter, crashes stay where they are, stopping loses nothing."""
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from small import store, trial
 
 from rnnlab import Trial
 from rnnlab.engines import choose
 from rnnlab.engines.plain import Plain
 from rnnlab.state import State
-from sweeps.attempts import events, failures
+from sweeps.attempts import events, failures, restarted
 from sweeps.plan import packs, plan
 from sweeps.progress import Progress
 from sweeps.store import Store
@@ -113,3 +115,38 @@ def test_progress_counts_every_update_once(tmp_path: Path) -> None:
     last = list(train_pack(work[0], kept, ENGINE))[-1]
     assert (last.made, last.checks, last.ended) == (80, 8, 2)
     assert last.train_s > 0
+
+
+def test_a_pack_that_starts_again_after_a_kill_trains_no_committed_trial_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.worker.COMMIT_EVERY_S", 0.0)
+    kept = store(tmp_path / "killed")
+    (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
+    running = train_pack(pack, kept, ENGINE, chunk_s=0.0)
+    while next(running).trial_id != trial(3).trial_id:
+        pass
+    at_the_kill = Store(Path(shutil.copytree(kept.folder, tmp_path / "disk")))
+    assert len(at_the_kill.standings()) == 3
+    again = list(train_pack(pack, at_the_kill, ENGINE))
+    assert again[-1].made == BUDGET
+    assert again[-1].ended == 4
+    running.close()
+    whole = store(tmp_path / "whole")
+    run(whole, 4)
+    assert at_the_kill.compact().read_bytes() == whole.compact().read_bytes()
+
+
+def test_a_trial_that_must_start_again_says_so(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    run(kept, 4)
+    path = kept.checkpoints.path(trial(0))
+    path.write_bytes(path.read_bytes()[:-5])
+    work = plan([trial(0), trial(2)], kept.standings(), 2 * BUDGET)
+    for pack in packs(work, 1):
+        list(train_pack(pack, kept, ENGINE))
+    assert restarted(kept.attempts) == [trial(0).trial_id]
+    assert {s.updates for s in kept.standings().values() if s.outcome == "unsolved"} == {
+        BUDGET,
+        2 * BUDGET,
+    }

@@ -1,0 +1,121 @@
+"""Files that somebody has harmed: a rebuilt answer, or one line and exit code 2."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from commands import Folder, write_experiment
+from small import result, store, trial
+
+from rnnlab import TemporalOrder, Trial
+
+READING = ("plan", "status")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """A sweep of four trials, two of them done."""
+    made = write_experiment(tmp_path, budget=1000, seeds=2)
+    trials = [
+        Trial(task=TemporalOrder(length=10), hidden=8, check_every=200, seed=seed)
+        for seed in range(2)
+    ]
+    kept = store(made.results)
+    kept.commit([(each, result(each, 1000)) for each in trials])
+    kept.compact()
+    return made
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "null", "5", "{", '{"parts": null}', '{"parts": {}}']
+)
+@pytest.mark.parametrize("name", ["manifest.json", "progress.json", "attempts/x.jsonl"])
+def test_a_harmed_derived_file_changes_no_answer(
+    folder: Folder, name: str, text: str
+) -> None:
+    (folder.results / name).write_text(text)
+    for verb in READING:
+        done = folder.sweep(verb, "small.py", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["trials"] == 4
+    assert json.loads(done.stdout)["unsolved"] == 2
+
+
+def test_folders_in_the_place_of_files_change_no_answer(folder: Folder) -> None:
+    (folder.results / "table.parquet").unlink()
+    for name in ("table.parquet", "parts/x.parquet", "parts/y"):
+        (folder.results / name).mkdir()
+    done = folder.sweep("status", "small.py", "--json")
+    assert json.loads(done.stdout)["unsolved"] == 2
+
+
+@pytest.mark.parametrize("harm", ["stranger", "garbage", "empty"])
+def test_a_file_that_is_no_part_is_named(folder: Folder, harm: str) -> None:
+    import pandas as pd
+
+    path = folder.results / "parts" / "x.parquet"
+    if harm == "stranger":
+        pd.DataFrame({"a": [1]}).to_parquet(path)
+    else:
+        path.write_bytes(b"garbage" if harm == "garbage" else b"")
+    for verb in READING:
+        done = folder.sweep(verb, "small.py")
+        assert done.returncode == 2
+        assert str(Path("results/small/parts/x.parquet")) in done.stderr
+        assert "Move it away" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_table_can_be_read_where_nothing_can_be_written(folder: Folder) -> None:
+    done = folder.sweep("run", "small.py", "--where", "lr < 1")
+    assert "nothing to train" in done.stderr
+    before = (folder.results / "table.parquet").stat().st_mtime_ns
+    folder.sweep("run", "small.py", "--where", "lr < 1")
+    assert (folder.results / "table.parquet").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("more", "verb", "message"),
+    [
+        ("def draw(results):\n    return results['colour']", "draw", "KeyError: 'colour'"),
+        ("import sys; sys.exit(3)", "plan", "SystemExit: 3"),
+        ("raise ValueError('a\\nb')", "plan", "a b"),
+        ("sweep = 5", "plan", "defines no `sweep`"),
+        ("def f(:", "plan", "invalid syntax"),
+    ],
+)
+def test_what_an_experiment_file_does_wrong_is_one_line(
+    folder: Folder, more: str, verb: str, message: str
+) -> None:
+    path = folder.path / "small.py"
+    path.write_text(f"{path.read_text()}\n{more}\n")
+    done = folder.sweep(verb, "small.py")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_an_experiment_prints_is_no_answer(folder: Folder) -> None:
+    path = folder.path / "small.py"
+    path.write_text("print('hello')\n" + path.read_text())
+    done = folder.sweep("plan", "small.py", "--json")
+    assert json.loads(done.stdout)["trials"] == 4
+    assert "hello" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "garbage", "localhost:x"])
+def test_an_address_where_no_ray_answers_is_named(folder: Folder, address: str) -> None:
+    done = folder.sweep("run", "small.py", "--address", address)
+    assert done.returncode == 2
+    assert f"No Ray answers at --address '{address}'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nan_is_written_as_a_word_in_json(folder: Folder) -> None:
+    one = trial(7)
+    other = store(folder.path / "results" / "other")
+    other.commit([(one, result(one, loss=float("nan")))])
+    shown = json.loads(folder.sweep("show", one.trial_id, "--json").stdout)
+    assert shown["results"][0]["result"]["loss"] == "nan"
+    shutil.rmtree(other.folder)

@@ -60,7 +60,8 @@ def _submit(selection: Selection, options: RunOptions) -> Job:
 def _wait(job: Job, again: str) -> int:
     """Wait for the driver; the first Ctrl-C stops it cleanly, the second kills it."""
     for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.default_int_handler)
+        if signal.getsignal(each) is not signal.SIG_IGN:  # nohup asks not to listen
+            signal.signal(each, signal.default_int_handler)
     try:
         code = job.wait() or 0
     except KeyboardInterrupt:

@@ -62,13 +62,14 @@ def test_packs_and_workers_change_no_byte_of_the_table(
     assert folder.table.read_bytes() == undisturbed.table.read_bytes()
 
 
+@pytest.mark.parametrize("asked_by", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_stops_cleanly_says_how_to_go_on_and_loses_nothing(
-    undisturbed: Folder, tmp_path: Path
+    undisturbed: Folder, tmp_path: Path, asked_by: signal.Signals
 ) -> None:
     folder = slow_experiment(tmp_path)
     run = folder.start("run", "small.py", "--cpus", "2", "--no-dashboard")
     wait_until(lambda: committed(folder) >= 2)
-    run.send_signal(signal.SIGINT)
+    run.send_signal(asked_by)
     said, _ = run.communicate(timeout=30)
     assert run.returncode == 130
     assert "go on with\n  sweep run small.py --cpus 2 --no-dashboard" in said

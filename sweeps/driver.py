@@ -4,7 +4,6 @@ Started as `python -m sweeps.driver`, with the words of `sweep run`, by a backen
 `cluster`. It ends when its parent does.
 """
 
-import logging
 import os
 import shutil
 import signal
@@ -18,7 +17,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import tyro
 from rich.console import Console
@@ -29,7 +27,6 @@ from sweeps.display import Display, display
 from sweeps.errors import SweepError
 from sweeps.finish import finish, say
 from sweeps.plan import Plan, packs
-from sweeps.progress import Progress
 from sweeps.ray_session import RaySession, ray_session
 from sweeps.run_options import CONFIG, RunOptions
 from sweeps.selection import Chosen, Selection, plan_of, resolve
@@ -39,8 +36,6 @@ from sweeps.tracker import HEARTBEAT_S, Tracker, drop_snapshot, write_snapshot
 INTERRUPTED = 130
 INSIST_AFTER_S = 20.0
 """How long a clean stop may take once the parent has gone."""
-MAX_FAILURES = 3
-"""How often Tune starts a pack again whose worker has died."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +137,8 @@ def run_packs(
             private=private,
         ) as session,
     ):
+        from sweeps.tuning import tune_packs
+
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         _announce(session)
@@ -151,80 +148,14 @@ def run_packs(
             display(Console(stderr=True)) as shown,
             _heartbeat(tracker, store, shown, stop),
         ):
-            tune_packs(tracker, store, options, stop, private)
-
-
-def tune_packs(
-    tracker: Tracker, store: Store, options: RunOptions, stop: Stop, private: Path
-) -> None:
-    """Fit one Tune trial a pack; workers are reused, results go to the store."""
-    import ray
-    from ray import tune
-
-    from sweeps.trainable import Assignment, PackTrainer
-
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    absolute = Store(store.folder.resolve())
-    assignment = ray.put(Assignment(tracker.sweep, tracker.packs, absolute, options.engine))
-    numbers = [pack.number for pack in tracker.packs]
-
-    class Stopper(tune.Stopper):
-        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-            return False
-
-        def stop_all(self) -> bool:
-            return stop.asked
-
-    class Report(tune.Callback):
-        def on_trial_result(
-            self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any
-        ) -> None:
-            tracker.report(trial.config["number"], Progress(**result["progress"]))
-
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-            _record_lost_pack(tracker, store, trial.config["number"], trial.error_file)
-
-    if stop.asked:
-        return
-    tune.Tuner(
-        PackTrainer,
-        param_space={"number": tune.grid_search(numbers), "assignment": assignment},
-        tune_config=tune.TuneConfig(
-            reuse_actors=True,
-            max_concurrent_trials=tracker.cpus,
-            trial_name_creator=lambda trial: f"pack-{trial.config['number']}",
-            trial_dirname_creator=lambda trial: f"pack-{trial.config['number']}",
-        ),
-        run_config=tune.RunConfig(
-            name=tracker.sweep,
-            storage_path=str(private / "tune"),
-            verbose=0,
-            stop=Stopper(),
-            callbacks=[Report()],
-            failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-            checkpoint_config=tune.CheckpointConfig(
-                checkpoint_frequency=0, checkpoint_at_end=False
-            ),
-        ),
-    ).fit()
-
-
-def _record_lost_pack(
-    tracker: Tracker, store: Store, number: int, error_file: str | None
-) -> None:
-    """Keep what Tune knows of a pack whose worker died again and again."""
-    text = Path(error_file).read_text(errors="replace") if error_file else "no report"
-    done = store.standings()
-    for trial in tracker.packs[number - 1].trials:
-        standing = done.get(trial.trial_id)
-        if standing is not None and standing.done(tracker.work.budget):
-            continue
-        Attempts(store.attempts).record(
-            "failed",
-            trial_id=trial.trial_id,
-            error=text.strip().splitlines()[-1],
-            traceback=text,
-        )
+            if not stop.asked:
+                tune_packs(
+                    tracker,
+                    store,
+                    engine=options.engine,
+                    asked=lambda: stop.asked,
+                    scratch=private / "tune",
+                )
 
 
 def _announce(session: RaySession) -> None:

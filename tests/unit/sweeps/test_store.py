@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import NAN, result, store, trial
 
+from rnnlab import Result, Trial
 from sweeps.columns import history_types, table_types
 from sweeps.errors import NondeterminismError, StoreError
 from sweeps.plan import Standing
@@ -57,6 +58,7 @@ def test_pandas_reads_the_derived_table_without_our_code(tmp_path: Path) -> None
     assert sorted(frame["outcome"]) == ["diverged", "solved", "unsolved", "unsolved"]
 
 
+@settings(max_examples=20)
 @given(st.permutations(FINISHED), st.sets(st.integers(1, 3)), st.booleans())
 def test_the_table_is_the_same_bytes_however_results_were_committed(
     tmp_path_factory: pytest.TempPathFactory,
@@ -73,6 +75,28 @@ def test_the_table_is_the_same_bytes_however_results_were_committed(
         if compacted_between:
             apart.compact()
     assert apart.compact().read_bytes() == together.compact().read_bytes()
+
+
+STAGES = [
+    (one, result(one, updates, numerics_id=f"plain-{made_by}"))
+    for one in (trial(0), trial(1))
+    for updates in (20, 40)
+    for made_by in "ab"
+]
+
+
+@settings(max_examples=20)
+@given(st.permutations(STAGES))
+def test_the_furthest_is_kept_in_whatever_order_it_came(
+    tmp_path_factory: pytest.TempPathFactory, order: list[tuple[Trial, Result]]
+) -> None:
+    """Of two numerics ids that came equally far, always the same one."""
+    kept = store(tmp_path_factory.mktemp("store"))
+    for each in order:
+        kept.commit([each], committed=kept.standings())
+    expected = Standing("unsolved", 40, "plain-a")
+    assert set(kept.standings().values()) == {expected}
+    assert kept.history()["update"].to_pylist() == [10, 20, 30, 40] * 2
 
 
 def test_the_furthest_budget_wins_and_history_is_not_written_twice(tmp_path: Path) -> None:
@@ -114,17 +138,77 @@ def test_the_same_part_twice_is_fine_and_other_numbers_raise_the_alarm(
     assert len(list(kept.parts.iterdir())) == 2
 
 
-@pytest.mark.parametrize("harm", ["no table", "torn table", "torn manifest", "no manifest"])
-def test_derived_files_are_never_trusted_over_the_parts(tmp_path: Path, harm: str) -> None:
+def test_zero_and_minus_zero_are_other_numbers(tmp_path: Path) -> None:
+    kept, one = store(tmp_path), trial(0)
+    kept.commit([(one, result(one, loss=0.0))])
+    with pytest.raises(NondeterminismError):
+        kept.commit([(one, result(one, loss=-0.0))])
+
+
+def test_a_whole_number_in_a_field_of_floats_is_the_same_part(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    paths = {kept.commit([(each, result(each))]) for each in (trial(lr=1), trial(lr=1.0))}
+    assert len(paths) == 1
+
+
+def test_the_same_result_may_come_with_and_without_the_history_before_it(
+    tmp_path: Path,
+) -> None:
+    """Of two runs at once, one was planned before the first part was there."""
+    kept, one = store(tmp_path), trial(0)
+    kept.commit([(one, result(one, 20))])
+    kept.commit([(one, result(one, 40))], committed=kept.standings())
+    # BUG: NondeterminismError, for the history is compared as if it did not depend on
+    # what had been committed when the pack was planned.
+    kept.commit([(one, result(one, 40))])
+    assert kept.history()["update"].to_pylist() == [10, 20, 30, 40]
+
+
+@pytest.mark.parametrize("gone", ["parts", "history"])
+def test_a_history_is_committed_before_its_part(tmp_path: Path, gone: str) -> None:
+    kept = store(tmp_path)
+    (tmp_path / gone).rename(tmp_path / "away")
+    with pytest.raises(OSError, match=gone):
+        kept.commit(FINISHED)
+    (tmp_path / "away").rename(tmp_path / gone)
+    assert len(kept.read()) == 0
+    assert len(list(kept.history_parts.iterdir())) == (gone == "parts")
+    kept.commit(FINISHED)
+    assert (len(kept.read()), len(kept.history())) == (4, 8)
+
+
+DERIVED = ["table.parquet", "manifest.json"]
+HARM = ["gone", "torn", b"", b"[]", b"null", b'{"parts": null}', b'{"parts": {}}']
+
+
+@pytest.mark.parametrize("name", DERIVED)
+@pytest.mark.parametrize("harm", HARM)
+def test_derived_files_are_never_trusted_over_the_parts(
+    tmp_path: Path, name: str, harm: str | bytes
+) -> None:
     kept = store(tmp_path)
     kept.commit(FINISHED)
-    table, expected = kept.compact(), kept.read()
-    victim = table if "table" in harm else kept.manifest_path
-    if harm.startswith("no"):
+    kept.compact()
+    expected = [(tmp_path / each).read_bytes() for each in DERIVED]
+    table = kept.read()
+    victim = tmp_path / name
+    torn = victim.read_bytes()[:-20]
+    if harm == "gone":
         victim.unlink()
     else:
-        victim.write_bytes(victim.read_bytes()[:-20])
-    assert kept.read().to_pandas().equals(expected.to_pandas())
+        victim.write_bytes(torn if isinstance(harm, str) else harm)
+    assert kept.read().to_pandas().equals(table.to_pandas())
+    kept.compact()
+    assert [(tmp_path / each).read_bytes() for each in DERIVED] == expected
+
+
+def test_compacting_what_is_up_to_date_writes_nothing(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    kept.commit(FINISHED)
+    before = kept.compact().stat()
+    assert kept.compact().stat() == before
+    kept.commit([(trial(4), result(trial(4)))])
+    assert kept.compact().stat().st_ino != before.st_ino
 
 
 def test_a_table_older_than_its_parts_is_not_read(tmp_path: Path) -> None:
@@ -155,6 +239,27 @@ def test_a_damaged_part_is_named_with_the_remedy(tmp_path: Path) -> None:
         kept.read()
     assert str(part) in str(caught.value)
     assert "Move it away" in str(caught.value)
+
+
+@pytest.mark.parametrize("beginning", range(0, 48, 8))
+def test_a_flipped_bit_is_noticed_or_harmless(tmp_path: Path, beginning: int) -> None:
+    # BUG: in the footer a flip may rename a column, which is then read as null without a
+    # word, or raise UnicodeDecodeError; elsewhere messages run over several lines.
+    kept = store(tmp_path)
+    part, history = kept.commit(FINISHED), kept.history()
+    good, table = part.read_bytes(), kept.read().to_pylist()
+    for place in range(beginning, len(good), 48):
+        data = bytearray(good)
+        data[place] ^= 1 << (place // 48 % 8)
+        part.write_bytes(data)
+        try:
+            found = kept.read()
+        except StoreError as error:
+            assert str(part) in str(error)
+            assert "\n" not in str(error)
+        else:
+            assert repr(found.to_pylist()) == repr(table), place
+    assert len(history) == 8
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Let Ray Tune schedule the packs: one Tune trial a pack, workers reused.
+
+Imported only once Ray's environment has been set; see `sweeps.ray_session`.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+
+from sweeps.attempts import Attempts
+from sweeps.progress import Progress
+from sweeps.store import Store
+from sweeps.tracker import Tracker
+from sweeps.trainable import Assignment, PackTrainer
+
+MAX_FAILURES = 3
+"""How often Tune starts a pack again whose worker has died."""
+
+
+def tune_packs(
+    tracker: Tracker, store: Store, *, engine: str, asked: Callable[[], bool], scratch: Path
+) -> None:
+    """Train all packs; results go to the store, reports to the tracker.
+
+    Args:
+        tracker: Knows the packs, and takes in their reports.
+        store: Where the workers commit.
+        engine: What makes the updates, by its name.
+        asked: Whether the run has been asked to stop.
+        scratch: Where Tune keeps what nobody reads back.
+    """
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    absolute = Store(store.folder.resolve())
+    assignment = ray.put(Assignment(tracker.sweep, tracker.packs, absolute, engine))
+    numbers = [pack.number for pack in tracker.packs]
+    tune.Tuner(
+        PackTrainer,
+        param_space={"number": tune.grid_search(numbers), "assignment": assignment},
+        tune_config=tune.TuneConfig(
+            reuse_actors=True,
+            max_concurrent_trials=tracker.cpus,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+        ),
+        run_config=tune.RunConfig(
+            name=tracker.sweep,
+            storage_path=str(scratch),
+            verbose=0,
+            stop=StopWhenAsked(asked),
+            callbacks=[Report(tracker, absolute)],
+            failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
+            checkpoint_config=tune.CheckpointConfig(
+                checkpoint_frequency=0, checkpoint_at_end=False
+            ),
+        ),
+    ).fit()
+
+
+class StopWhenAsked(tune.Stopper):
+    """Ends every Tune trial at its next report once the run has been asked to stop."""
+
+    def __init__(self, asked: Callable[[], bool]) -> None:
+        """Stop when `asked` says so."""
+        self._asked = asked
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never stop one alone."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Say whether to stop."""
+        return self._asked()
+
+
+class Report(tune.Callback):
+    """Hands what packs report to the tracker, and keeps what killed a pack for good."""
+
+    def __init__(self, tracker: Tracker, store: Store) -> None:
+        """Report to a tracker and a store."""
+        self._tracker, self._store = tracker, store
+
+    def on_trial_result(
+        self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any
+    ) -> None:
+        """Take in one report of a pack."""
+        self._tracker.report(trial.config["number"], Progress(**result["progress"]))
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
+        """Mark the trials without a result of a pack that was given up as failed."""
+        path = trial.error_file
+        text = Path(path).read_text(errors="replace") if path else "no report"
+        work, done = self._tracker.work, self._store.standings()
+        for each in self._tracker.packs[trial.config["number"] - 1].trials:
+            standing = done.get(each.trial_id)
+            if standing is None or not standing.done(work.budget):
+                Attempts(self._store.attempts).record(
+                    "failed",
+                    trial_id=each.trial_id,
+                    error=text.strip().splitlines()[-1],
+                    traceback=text,
+                )
+
+
+def _name(trial: Any) -> str:
+    return f"pack-{trial.config['number']}"

@@ -89,8 +89,8 @@ def _module(path: Path, name: str | None) -> ModuleType:
 
 def told(path: Path, error: BaseException) -> str:
     """Say in one line what an experiment file does wrong, and where in it."""
-    if isinstance(error, SyntaxError):
-        return f"{path}:{error.lineno}: {error.msg}."
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        return f"{error.filename}:{error.lineno}: {error.msg}."
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(error.__traceback__)

@@ -63,38 +63,23 @@ def ray_session(
         address: A running Ray to join; None starts one.
         dashboard: Whether to start the dashboard.
         private: A folder that only its owner can enter, for the token.
+
+    Raises:
+        SweepError: If no Ray answers at the address.
     """
-    if address is not None:
-        _require_answer(address)
-    token_file = None if address else _make_token(private)
-    if address is None:
-        os.environ.pop("RAY_ADDRESS", None)
-    os.environ.update(
-        {
-            **QUIET,
-            **dict.fromkeys(ONE_THREAD, "1"),
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        }
-    )
+    token_file = _make_token(private) if address is None else None
+    where = _start(cpus, dashboard) if address is None else _join(address)
+    path = os.pathsep.join(each for each in sys.path if each)
+    os.environ.update({**QUIET, **dict.fromkeys(ONE_THREAD, "1"), "PYTHONPATH": path})
     import ray
     from ray.job_config import JobConfig
 
-    options: dict[str, Any] = {
-        "log_to_driver": False,
-        "logging_level": logging.ERROR,
-        "job_config": JobConfig(metadata={"job_name": name, **metadata}),
-    }
-    if address is None:
-        options |= {
-            "address": "local",
-            "num_cpus": cpus,
-            "include_dashboard": dashboard,
-            "dashboard_host": "127.0.0.1",
-            "object_store_memory": OBJECT_STORE_BYTES,
-        }
-    else:
-        options["address"] = address
-    context = ray.init(**options)
+    context = ray.init(
+        **where,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        job_config=JobConfig(metadata={"job_name": name, **metadata}),
+    )
     try:
         url = context.dashboard_url
         found = int(ray.cluster_resources().get("CPU", 0))
@@ -105,8 +90,22 @@ def ray_session(
         ray.shutdown()
 
 
-def _require_answer(address: str) -> None:
-    """Refuse an address at which nothing listens; Ray itself would wait for ever.
+def _start(cpus: int, dashboard: bool) -> dict[str, Any]:
+    """Say how to start a Ray on this machine."""
+    os.environ.pop("RAY_ADDRESS", None)
+    return {
+        "address": "local",
+        "num_cpus": cpus,
+        "include_dashboard": dashboard,
+        "dashboard_host": "127.0.0.1",
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
+
+
+def _join(address: str) -> dict[str, Any]:
+    """Say how to join a Ray; refuse an address at which nothing listens.
+
+    Ray itself would wait there for ever.
 
     Raises:
         SweepError: Naming the address.
@@ -119,6 +118,7 @@ def _require_answer(address: str) -> None:
             f"No Ray answers at --address {address!r} ({error}). Give HOST:PORT of a Ray "
             "that is running, or leave it out to start one."
         ) from None
+    return {"address": address}
 
 
 def _make_token(private: Path) -> Path:

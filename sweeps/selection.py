@@ -42,7 +42,7 @@ class Selection:
             if value is True:
                 words.append(f"--{each.name}")
             elif value != each.default:
-                words += [f"--{each.name}", str(value)]
+                words += option(f"--{each.name}", str(value))
         return words
 
 
@@ -104,6 +104,11 @@ def plan_line(chosen: Chosen, work: Plan) -> str:
         f"{len(work.to_run)} to run to {work.budget:,} updates; "
         f"results in {chosen.folder}"
     )
+
+
+def option(flag: str, value: str) -> list[str]:
+    """Write an option so that a value that begins with a dash is read as one."""
+    return [f"{flag}={value}"] if value.startswith("-") else [flag, value]
 
 
 def sweep_command(*words: str) -> str:

@@ -117,14 +117,15 @@ class Store:
             NondeterminismError: If it was there with other rows.
         """
         pairs = sorted(finished, key=lambda pair: pair[1].trial_id)
-        part_id = _part_id([result for _, result in pairs])
-        known = committed or {}
+        results = [result for _, result in pairs]
+        since = [_known_until(result, committed or {}) for result in results]
         checks = [
             row
-            for _, result in pairs
-            for row in history_rows(result, _known_until(result, known))
+            for result, after in zip(results, since, strict=True)
+            for row in history_rows(result, after)
         ]
-        _commit_part(self.history_parts / f"{part_id}.parquet", checks, history_types())
+        part_id, history_id = _part_id(results), _part_id(results, since)
+        _commit_part(self.history_parts / f"{history_id}.parquet", checks, history_types())
         rows = [{**trial_columns(t), **result_columns(r)} for t, r in pairs]
         path = self.parts / f"{part_id}.parquet"
         _commit_part(path, rows, table_types())
@@ -221,9 +222,12 @@ def _known_until(result: Result, committed: Mapping[str, Standing]) -> int:
     return known.updates if known and known.numerics_id == result.numerics_id else 0
 
 
-def _part_id(results: list[Result]) -> str:
-    """Hash trial ids, how far each was trained, and numerics ids."""
-    lines = [f"{r.trial_id} {r.updates} {r.numerics_id}" for r in results]
+def _part_id(results: list[Result], since: list[int] | None = None) -> str:
+    """Hash trial ids, how far each was trained, numerics ids, and where it begins."""
+    lines = [
+        f"{result.trial_id} {result.updates} {result.numerics_id} {after}"
+        for result, after in zip(results, since or [0] * len(results), strict=True)
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
@@ -255,9 +259,10 @@ def _parsed(data: bytes, path: Path) -> pa.Table:
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
         return file.read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
+        why = " ".join(str(error).split())
         raise StoreError(
-            f"{path} is damaged ({error}). Move it away and run the sweep again: "
+            f"{path} is damaged ({why}). Move it away and run the sweep again: "
             "only its trials are trained anew."
         ) from None
 
@@ -274,6 +279,8 @@ def _conformed(table: pa.Table, wanted: pa.Schema, path: Path) -> pa.Table:
     try:
         if not present >= KEY:
             raise KeyError(f"no column {', '.join(sorted(KEY - present))}")
+        if strange := present - set(wanted.names):
+            raise KeyError(f"a column {', '.join(sorted(strange))!r}")
         filled = [
             table[each.name].cast(each.type)
             if each.name in present
@@ -281,8 +288,9 @@ def _conformed(table: pa.Table, wanted: pa.Schema, path: Path) -> pa.Table:
             for each in wanted
         ]
     except (pa.ArrowException, KeyError) as error:
+        why = " ".join(str(error).split())
         raise StoreError(
-            f"{path} is no part of a sweep ({error}). Move it away and run again."
+            f"{path} is no part of a sweep ({why}). Move it away and run again."
         ) from None
     return pa.Table.from_arrays(filled, schema=wanted)
 

@@ -60,10 +60,9 @@ def parse(text: str) -> Condition:
         UnknownNameError: If it names no column.
     """
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        return _condition(ast.parse(text.strip(), mode="eval").body, text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise WhereError(f"--where {text!r} cannot be read. {_USAGE}") from None
-    return _condition(tree, text)
+        raise WhereError(f"--where {_shown(text)} cannot be read. {_USAGE}") from None
 
 
 def _condition(node: ast.expr, text: str) -> Condition:
@@ -167,9 +166,13 @@ _NOUN: dict[type, str] = {
 }
 
 
+def _shown(text: str) -> str:
+    return repr(text) if len(text) <= 200 else f"{text[:200]!r}…"
+
+
 def _refused(node: ast.expr, text: str, why: str = "") -> WhereError:
     part = ast.unparse(node)
     return WhereError(
-        f"--where {text!r} holds {part!r}, which is no comparison of a column. "
+        f"--where {_shown(text)} holds {_shown(part)}, which is no comparison of a column. "
         f"{why or _USAGE}"
     )

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from rnnlab import Result, Trial
 from rnnlab.engines import Engine
+from rnnlab.state import State
 from rnnlab.train import result_of, training
 from sweeps.attempts import Attempts
 from sweeps.plan import Pack
@@ -52,9 +53,16 @@ def train_pack(
             about = {"trial_id": trial.trial_id, "pack": pack.pack_id}
             attempts.record("started", **about)
             try:
-                result, progress = yield from _train_one(
+                reached = None
+                states = _train_one(
                     trial, pack.budget, store, engine, progress, chunk_s, attempts
                 )
+                with closing(states):
+                    for progress, state in states:
+                        reached = state
+                        yield progress
+                assert reached is not None
+                result = result_of(trial, reached, engine, pack.budget)
             except Exception as error:  # noqa: BLE001 - the border; see the module
                 attempts.record("failed", **about, **_described(error))
                 progress = _ended(progress, "failed")
@@ -82,10 +90,10 @@ def _train_one(
     before: Progress,
     chunk_s: float,
     attempts: Attempts,
-) -> Generator[Progress, None, tuple[Result, Progress]]:
+) -> Generator[tuple[Progress, State]]:
     """Train one trial, adding to the counts of the trials before it in the pack."""
     began = time.process_time()
-    progress, state, first = before, None, None
+    first = None
     kept = store.checkpoints.path(trial).exists()
     states = training(
         trial,
@@ -109,9 +117,7 @@ def _train_one(
                 checks=before.checks + len(state.checks) - len(first.checks),
                 train_s=before.train_s + time.process_time() - began,
             )
-            yield progress
-    assert state is not None
-    return result_of(trial, state, engine, budget), progress
+            yield progress, state
 
 
 def _commit(store: Store, pack: Pack, finished: list[tuple[Trial, Result]]) -> None:

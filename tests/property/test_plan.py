@@ -1,5 +1,6 @@
 """Laws of planning: a set difference, cut into packs."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small import trial
@@ -71,3 +72,42 @@ def test_a_packs_name_does_not_depend_on_the_order_of_its_trials(
         Pack(1, tuple(trials), 10, {}).pack_id == Pack(2, tuple(TRIALS[:4]), 10, {}).pack_id
     )
     assert Pack(1, tuple(trials), 20, {}).pack_id != Pack(1, tuple(trials), 10, {}).pack_id
+
+
+@given(st.permutations(TRIALS), done_ones)
+def test_a_raised_budget_goes_on_with_unsolved_trials_alone(
+    trials: list[Trial], done: dict[str, Standing]
+) -> None:
+    everything = {t.trial_id: Standing("unsolved", 30) for t in trials} | done
+    unsolved = [t for t in trials if everything[t.trial_id].outcome == "unsolved"]
+    again = {t.trial_id for t in plan(trials, everything, 40).to_run}
+    assert again == {t.trial_id for t in unsolved}
+
+
+@given(standings, budgets, budgets)
+def test_what_is_done_at_a_budget_is_done_at_every_smaller_one(
+    standing: Standing, one: int, other: int
+) -> None:
+    if standing.done(max(one, other)):
+        assert standing.done(min(one, other))
+
+
+@given(standings, budgets)
+def test_an_ending_beyond_the_budget_has_not_come(standing: Standing, budget: int) -> None:
+    expected = standing.outcome if standing.updates <= budget else "unsolved"
+    assert standing.outcome_at(budget) == expected
+
+
+def test_planning_leaves_what_it_is_given_alone() -> None:
+    trials, done = list(TRIALS), {TRIALS[0].trial_id: Standing("solved", 10)}
+    work = plan(trials, done, 10)
+    packs(work, 2)
+    assert trials == TRIALS
+    assert work.trials == TRIALS
+    assert list(done) == [TRIALS[0].trial_id]
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_pack_of_no_trials_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match="at least 1 trial"):
+        packs(plan(TRIALS, {}, 10), size)

@@ -31,8 +31,13 @@ def test_a_trial_has_failed_where_its_last_attempt_did(tmp_path: Path) -> None:
     lines = [
         {"time": f"2026-01-01T00:00:0{second}", "event": event, "trial_id": name}
         for second, (event, name) in enumerate(
-            [("failed", "mended"), ("started", "lost"), ("failed", "lost")]
-            + [("started", "mended"), ("finished", "mended")]
+            [
+                ("failed", "mended"),
+                ("started", "lost"),
+                ("failed", "lost"),
+                ("started", "mended"),
+                ("finished", "mended"),
+            ]
         )
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)

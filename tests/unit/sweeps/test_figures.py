@@ -1,19 +1,18 @@
 """Figures show k of n with Wilson intervals, and say what is missing."""
 
-import math
+import itertools
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import pytest
 from matplotlib.figure import Figure
-from small import result
+from small import result, store
 
 from rnnlab import Outcome, Trial
 from sweeps.columns import result_columns, trial_columns
 from sweeps.drawing import as_of
-from sweeps.experiments.figure7 import VARIANTS, draw, sweep
+from sweeps.experiments.figure7 import INITIALISERS, VARIANTS, draw, sweep
 from sweeps.figures import save
 from sweeps.statistics import wilson
 
@@ -52,6 +51,58 @@ def test_a_point_is_the_success_rate_and_its_bar_the_wilson_interval() -> None:
     (segment,) = bar.lines[2][0].get_segments()
     np.testing.assert_allclose(segment[:, 1], wilson(3, 5))
     assert bar.get_label() == "MSGD-C"
+
+
+def test_every_point_of_every_line_is_k_of_n() -> None:
+    """Read from the axes: heights, bars and places of all thirty-six points."""
+    endings = ("solved", "unsolved", "diverged")
+    outcomes = np.random.default_rng(0).choice(endings, 180, p=(0.5, 0.3, 0.2)).tolist()
+    results = table(sweep.trials, outcomes)
+    won = set(results["trial_id"][results["outcome"] == "solved"])
+    figure = draw(results)
+    for axis, init in zip(figure.axes, INITIALISERS, strict=True):
+        for bar, variant in zip(axis.containers, VARIANTS, strict=True):
+            assert bar.get_label() == variant
+            cells = [cell(init, length, variant) for length in (50, 100, 150, 200)]
+            solved = [sum(t.trial_id in won for t in each) for each in cells]
+            line, _, (segments,) = bar.lines
+            assert list(line.get_ydata()) == [k / 5 for k in solved]
+            np.testing.assert_allclose(line.get_xdata(), (50, 100, 150, 200), atol=5)
+            drawn = [segment[:, 1] for segment in segments.get_segments()]
+            np.testing.assert_allclose(drawn, [wilson(k, 5) for k in solved], atol=1e-12)
+
+
+def test_two_lines_never_hide_each_others_points() -> None:
+    figure = draw(table(sweep.trials, ["solved"] * 180))
+    for axis in figure.axes:
+        places = [tuple(bar.lines[0].get_xdata()) for bar in axis.containers]
+        assert len(set(itertools.chain(*places))) == 12
+
+
+def test_the_table_of_a_store_is_drawn_like_any(tmp_path: Path) -> None:
+    trials = cell("sigmoid", 100, "MSGD")
+    kept = store(tmp_path)
+    kept.commit([(each, result(each, 30, "solved")) for each in trials])
+    from_store = draw(pd.read_parquet(kept.compact()))
+    made = draw(table(trials, ["solved"] * 5))
+    assert words(from_store) == words(made)
+    (bar,) = [c for c in from_store.axes[0].containers if len(c.lines[0].get_ydata())]
+    assert list(bar.lines[0].get_ydata()) == [1.0]
+
+
+def test_a_table_without_rows_says_that_all_is_missing() -> None:
+    said = words(draw(table(sweep.trials, ["solved"] * 180).iloc[:0]))
+    assert said.count("no trials yet") == 3
+    assert "MISSING: 180 of 180 trials" in said
+    assert "n = 0 seeds a point" in said
+
+
+def test_unequal_replicates_and_budgets_are_told_as_a_span() -> None:
+    trials = [*cell("sigmoid", 50, "MSGD")[:2], *cell("sigmoid", 100, "MSGD")]
+    results = table(trials, ["unsolved"] * 7)
+    results.loc[0, "updates"] = 4000
+    assert "n = 2 to 5 seeds a point" in words(draw(results))
+    assert "unsolved after 30 to 4,000 updates" in words(draw(results))
 
 
 def test_a_partial_table_says_what_is_missing() -> None:
@@ -96,17 +147,3 @@ def test_at_a_smaller_budget_later_endings_have_not_come() -> None:
     results = as_of(table(sweep.trials[:2], ["solved", "diverged"]), 20)
     assert results["outcome"].tolist() == ["unsolved", "unsolved"]
     assert results["updates"].tolist() == [20, 20]
-
-
-@pytest.mark.parametrize("k", range(6))
-def test_wilson_is_the_score_interval(k: int) -> None:
-    n, z = 5, 1.959963984540054
-    centre = (k / n + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(k / n * (1 - k / n) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    assert wilson(k, n) == pytest.approx((max(0, centre - half), min(1, centre + half)))
-
-
-@pytest.mark.parametrize(("k", "n"), [(1, 0), (-1, 5), (6, 5)])
-def test_a_rate_that_cannot_be_is_refused(k: int, n: int) -> None:
-    with pytest.raises(ValueError, match="No rate is"):
-        wilson(k, n)

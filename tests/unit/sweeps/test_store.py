@@ -3,7 +3,9 @@
 import itertools
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -78,14 +80,13 @@ def test_the_table_is_the_same_bytes_however_results_were_committed(
 
 
 STAGES = [
-    (one, result(one, updates, numerics_id=f"plain-{made_by}"))
-    for one in (trial(0), trial(1))
+    (trial(), result(trial(), updates, numerics_id=f"plain-{made_by}"))
     for updates in (20, 40)
     for made_by in "ab"
 ]
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(st.permutations(STAGES))
 def test_the_furthest_is_kept_in_whatever_order_it_came(
     tmp_path_factory: pytest.TempPathFactory, order: list[tuple[Trial, Result]]
@@ -94,9 +95,8 @@ def test_the_furthest_is_kept_in_whatever_order_it_came(
     kept = store(tmp_path_factory.mktemp("store"))
     for each in order:
         kept.commit([each], committed=kept.standings())
-    expected = Standing("unsolved", 40, "plain-a")
-    assert set(kept.standings().values()) == {expected}
-    assert kept.history()["update"].to_pylist() == [10, 20, 30, 40] * 2
+    assert kept.standings() == {trial().trial_id: Standing("unsolved", 40, "plain-a")}
+    assert kept.history()["update"].to_pylist() == [10, 20, 30, 40]
 
 
 def test_the_furthest_budget_wins_and_history_is_not_written_twice(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_the_furthest_budget_wins_and_history_is_not_written_twice(tmp_path: Pat
     history = kept.history()
     assert history.schema.equals(schema(history_types()), check_metadata=True)
     assert history["update"].to_pylist() == [10, 20, 30, 40]
-    parts = [Store(tmp_path).history_parts / p.name for p in kept.parts.iterdir()]
+    parts = kept.history_parts.iterdir()
     assert sorted(len(pd.read_parquet(part)) for part in parts) == [2, 2]
     direct = store(tmp_path / "direct")
     direct.commit([(one, result(one, 40, "solved"))])
@@ -241,25 +241,52 @@ def test_a_damaged_part_is_named_with_the_remedy(tmp_path: Path) -> None:
     assert "Move it away" in str(caught.value)
 
 
-@pytest.mark.parametrize("beginning", range(0, 48, 8))
-def test_a_flipped_bit_is_noticed_or_harmless(tmp_path: Path, beginning: int) -> None:
-    # BUG: in the footer a flip may rename a column, which is then read as null without a
-    # word, or raise UnicodeDecodeError; elsewhere messages run over several lines.
+def flipped(data: bytes, region: str) -> Iterator[bytes]:
+    """Flip one bit at about every thirtieth byte of the pages or of the footer."""
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    places = range(0, footer, 29) if region == "pages" else range(footer, len(data), 31)
+    for number, place in enumerate(places):
+        harmed = bytearray(data)
+        harmed[place] ^= 1 << (number % 8)
+        yield bytes(harmed)
+
+
+# BUG: in the footer a flip may rename a column, which is then read as null throughout
+# without a word, or end in UnicodeDecodeError.
+@pytest.mark.parametrize("region", ["pages", "footer"])
+def test_a_flipped_bit_is_noticed_or_harmless(tmp_path: Path, region: str) -> None:
     kept = store(tmp_path)
-    part, history = kept.commit(FINISHED), kept.history()
-    good, table = part.read_bytes(), kept.read().to_pylist()
-    for place in range(beginning, len(good), 48):
-        data = bytearray(good)
-        data[place] ^= 1 << (place // 48 % 8)
+    part = kept.commit(FINISHED)
+    rows, changed, noticed = kept.read().to_pylist(), set(), 0
+    for data in flipped(part.read_bytes(), region):
         part.write_bytes(data)
         try:
-            found = kept.read()
+            found = kept.read().to_pylist()
         except StoreError as error:
-            assert str(part) in str(error)
-            assert "\n" not in str(error)
-        else:
-            assert repr(found.to_pylist()) == repr(table), place
-    assert len(history) == 8
+            noticed += str(part) in str(error)
+            continue
+        changed.update(differing(found, rows))
+    assert changed == set()
+    assert noticed > 60
+
+
+def differing(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> set[str]:
+    """Name the columns in which two tables differ; NaN equals NaN."""
+    assert [list(row) for row in a] == [list(row) for row in b]
+    pairs = zip(a, b, strict=True)
+    return {name for x, y in pairs for name in x if repr(x[name]) != repr(y[name])}
+
+
+def test_what_is_said_of_a_damaged_part_is_one_line(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    part = kept.commit(FINISHED)
+    data = bytearray(part.read_bytes())
+    data[4] ^= 1
+    part.write_bytes(data)
+    with pytest.raises(StoreError) as caught:
+        kept.read()
+    # BUG: pyarrow's message has three lines.
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def read_snapshot(folder: Path) -> Mapping[str, Any] | None:
     try:
         found = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         going = time.time() - found["at"] <= STALE_S and _alive(found)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     return found if going else None
 

@@ -49,7 +49,10 @@ def select(trials: list[Trial], where: str | None) -> list[Trial]:
     if where is None:
         return list(trials)
     condition = parse(where)
-    return [trial for trial in trials if condition(trial_columns(trial))]
+    try:
+        return [trial for trial in trials if condition(trial_columns(trial))]
+    except RecursionError:
+        raise WhereError(f"--where {_shown(where)} is nested too deeply.") from None
 
 
 def parse(text: str) -> Condition:

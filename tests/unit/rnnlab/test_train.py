@@ -1,17 +1,20 @@
 """The loop: checks, stopping, divergence; interrupted or not, the same numbers."""
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small import trial
 
 from rnnlab import Result, TemporalOrder, Trial
 from rnnlab.checkpoint import CheckpointFolder
 from rnnlab.data import Batch, draw_batch
-from rnnlab.engines import Gradients, choose
+from rnnlab.engines import Engine, Gradients, choose
 from rnnlab.engines.plain import Plain
 from rnnlab.rng import CHECK
 from rnnlab.state import Parameters, State
@@ -41,6 +44,11 @@ class Scripted:
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
         return self.within.gradients(trial, parameters, batch)
+
+
+def test_the_engines_of_these_tests_are_engines() -> None:
+    assert isinstance(ENGINE, Engine)
+    assert isinstance(Scripted({}), Engine)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +132,82 @@ def test_interrupted_anywhere_and_resumed_is_the_same(tmp_path: Path, after: int
     assert found == train(SMALL, budget=60, engine=ENGINE)
 
 
+VARIANTS = [
+    SMALL,
+    dataclasses.replace(trial(1), init="sigmoid", clip_norm=None),
+    dataclasses.replace(trial(2), init="basic_tanh", repair_nonfinite=True),
+    trial(3, lr=1e38),
+]
+
+
+@settings(max_examples=8)
+@given(st.sampled_from(VARIANTS), st.lists(st.integers(1, 8), max_size=4))
+def test_interrupted_again_and_again_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, one: Trial, steps: list[int]
+) -> None:
+    kept = CheckpointFolder(tmp_path_factory.mktemp("kept"))
+    for step in steps:
+        states = training(one, budget=30, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
+        for _ in zip(range(step), states, strict=False):
+            pass
+        states.close()
+    found = train(one, budget=30, engine=ENGINE, checkpoint=kept)
+    assert found == train(one, budget=30, engine=ENGINE)
+
+
+def test_killed_between_two_checkpoints_is_the_same(tmp_path: Path) -> None:
+    kept, copied = CheckpointFolder(tmp_path / "kept"), tmp_path / "copied"
+    states = training(
+        SMALL,
+        budget=40,
+        engine=ENGINE,
+        checkpoint=kept,
+        chunk_s=0.0,
+        checkpoint_every_s=0.0,
+    )
+    while next(states).update < 17:
+        pass
+    shutil.copytree(kept.folder, copied)
+    list(states)
+    found = CheckpointFolder(copied).load(SMALL, ENGINE.numerics_id)
+    assert found is not None
+    assert found.update == 16
+    resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=CheckpointFolder(copied))
+    assert resumed == train(SMALL, budget=40, engine=ENGINE)
+
+
+def test_an_engine_that_crashes_leaves_the_last_sound_state(tmp_path: Path) -> None:
+    kept = CheckpointFolder(tmp_path)
+    with pytest.raises(KeyError, match="twenty"):
+        train(SMALL, budget=40, engine=CrashesAt(20), checkpoint=kept)
+    found = kept.load(SMALL, ENGINE.numerics_id)
+    assert found is not None
+    assert (found.update, len(found.checks)) == (20, 2)
+    resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=kept)
+    assert resumed == train(SMALL, budget=40, engine=ENGINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class CrashesAt(Plain):
+    update: int = 0
+
+    def __init__(self, update: int) -> None:
+        super().__init__()
+        object.__setattr__(self, "update", update)
+
+    def advance(self, trial: Trial, state: State, updates: int) -> State:
+        if state.update == self.update:
+            raise KeyError("twenty")
+        return super().advance(trial, state, updates)
+
+
+def test_a_solved_trial_is_not_trained_again(tmp_path: Path) -> None:
+    kept = CheckpointFolder(tmp_path)
+    solved = train(trial(), budget=40, engine=Scripted({2: 0}), checkpoint=kept)
+    again = train(trial(), budget=400, engine=Scripted({}), checkpoint=kept)
+    assert (solved.updates, again) == (20, solved)
+
+
 def test_extending_a_budget_equals_asking_for_it_at_once(tmp_path: Path) -> None:
     kept = CheckpointFolder(tmp_path)
     train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
@@ -152,6 +236,46 @@ def test_numbers_that_are_not_finite_end_a_trial_as_diverged() -> None:
     assert found.outcome == "diverged"
     assert found.updates < 10
     assert found.checks == ()
+    state = fresh(trial(lr=1e38))
+    for _ in range(found.updates - 1):
+        state = ENGINE.advance(trial(lr=1e38), state, 1)
+    assert not state.diverged
+    assert all(np.isfinite(each).all() for each in state.parameters)
+    assert ENGINE.advance(trial(lr=1e38), state, 1).diverged
+
+
+def test_a_trial_that_diverges_later_keeps_its_checks() -> None:
+    engine = BreaksAt(23)
+    found = train(trial(), budget=40, engine=engine)
+    assert (found.outcome, found.updates) == ("diverged", 24)
+    assert [check.update for check in found.checks] == [10, 20]
+    assert found.last_check == found.checks[-1]
+    assert (found.solved_at, found.zero_errors_at) == (None, None)
+
+
+def test_a_trial_that_diverges_on_the_update_of_a_check_has_no_such_check() -> None:
+    found = train(trial(), budget=40, engine=BreaksAt(19))
+    assert (found.outcome, found.updates) == ("diverged", 20)
+    assert [check.update for check in found.checks] == [10]
+
+
+@dataclasses.dataclass(frozen=True)
+class BreaksAt(Plain):
+    """Makes a weight infinite just before the update with this index."""
+
+    update: int = 0
+
+    def __init__(self, update: int) -> None:
+        super().__init__()
+        object.__setattr__(self, "update", update)
+
+    def advance(self, trial: Trial, state: State, updates: int) -> State:
+        before = self.update - state.update
+        if not 0 <= before < updates:
+            return super().advance(trial, state, updates)
+        state = super().advance(trial, state, before)
+        state.parameters.w_in[:] = np.inf
+        return super().advance(trial, state, updates - before)
 
 
 def test_the_authors_repair_keeps_a_trial_going() -> None:
@@ -169,6 +293,28 @@ def test_the_authors_repair_keeps_a_trial_going() -> None:
     np.testing.assert_array_equal(state.parameters.w_in, broken.w_in.astype(np.float32))
     unrepaired = dataclasses.replace(one, repair_nonfinite=False)
     assert ENGINE.advance(unrepaired, State(broken), 3).diverged
+
+
+def test_where_every_update_was_repaired_there_is_no_mean(tmp_path: Path) -> None:
+    """The averages are NaN, and still the same however training was interrupted."""
+    one = dataclasses.replace(trial(), repair_nonfinite=True)
+    start = fresh(one).parameters
+    signs = np.array([[1], [-1], [1], [-1]], dtype=np.float32)
+    start = start._replace(w_out=np.full_like(start.w_out, 3e38) * signs)
+    results = []
+    for stops in ([], [3, 14]):
+        kept = CheckpointFolder(tmp_path / f"{len(stops)}")
+        kept.save(one, ENGINE.numerics_id, State(start))
+        for stop in stops:
+            states = training(one, budget=20, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
+            while next(states).update < stop:
+                pass
+            states.close()
+        results.append(train(one, budget=20, engine=ENGINE, checkpoint=kept))
+    assert repr(results[0]) == repr(results[1])
+    for check in results[0].checks:
+        assert check.repaired_share == 1
+        assert np.isnan([check.loss, check.grad_norm_mean, check.grad_norm_max]).all()
 
 
 def test_a_check_stops_at_exactly_the_hundredth_error() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.figure import Figure
 from small import result, store
 
@@ -67,7 +68,7 @@ def test_every_point_of_every_line_is_k_of_n() -> None:
             solved = [sum(t.trial_id in won for t in each) for each in cells]
             line, _, (segments,) = bar.lines
             assert list(line.get_ydata()) == [k / 5 for k in solved]
-            np.testing.assert_allclose(line.get_xdata(), (50, 100, 150, 200), atol=5)
+            assert list(line.get_xdata()) == pytest.approx([50, 100, 150, 200], abs=5)
             drawn = [segment[:, 1] for segment in segments.get_segments()]
             np.testing.assert_allclose(drawn, [wilson(k, 5) for k in solved], atol=1e-12)
 

@@ -141,8 +141,6 @@ def test_what_is_refused_is_never_executed(tmp_path: Path) -> None:
     assert not touched.exists()
 
 
-# BUG: RecursionError where the text can just be parsed, in `_condition` or in writing the
-# refused part into the message; ValueError for a whole number of over 4300 digits.
 @pytest.mark.parametrize(
     "text",
     [

@@ -211,6 +211,9 @@ def test_a_solved_trial_is_not_trained_again(tmp_path: Path) -> None:
 def test_extending_a_budget_equals_asking_for_it_at_once(tmp_path: Path) -> None:
     kept = CheckpointFolder(tmp_path)
     train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
+    stands = kept.load(SMALL, ENGINE.numerics_id)
+    assert stands is not None
+    assert stands.update == 20
     extended = train(SMALL, budget=50, engine=ENGINE, checkpoint=kept)
     assert extended == train(SMALL, budget=50, engine=ENGINE)
 
@@ -317,16 +320,18 @@ def test_where_every_update_was_repaired_there_is_no_mean(tmp_path: Path) -> Non
         assert np.isnan([check.loss, check.grad_norm_mean, check.grad_norm_max]).all()
 
 
-def test_a_check_stops_at_exactly_the_hundredth_error() -> None:
+@pytest.mark.parametrize("stop_at", [100, 300])
+def test_a_check_stops_at_exactly_the_last_error_that_matters(stop_at: int) -> None:
+    """One sequence after the other, also where the engine takes several blocks."""
     one = Trial(task=TemporalOrder(length=12), hidden=6)
     parameters = fresh(one).parameters
-    errors, sequences = ENGINE.count_errors(one, parameters, check=4, stop_at=100)
+    errors, sequences = ENGINE.count_errors(one, parameters, check=4, stop_at=stop_at)
     wrong = 0
     for number in range(sequences):
         batch = draw_batch(one.task, seed=0, purpose=CHECK, index=4, size=1, first=number)
         wrong += answer(one, parameters, batch) != batch.targets[0]
-        assert wrong < 100 or number == sequences - 1
-    assert (errors, wrong) == (100, 100)
+        assert wrong < stop_at or number == sequences - 1
+    assert errors == wrong == stop_at
     assert sequences < 10_000
 
 

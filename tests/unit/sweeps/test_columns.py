@@ -57,6 +57,9 @@ def test_the_last_check_is_what_a_row_shows() -> None:
     assert found["loss"] == 1.25
     assert row(one, updates=30)["error_rate"] == 100 / 128
     assert row(one, updates=30)["solved_at"] is None
+    waiting = dataclasses.replace(result(one, 30), solved_at=20)
+    found = result_columns(waiting)
+    assert (found["solved_at"], found["zero_errors_at"]) == (20, None)
 
 
 def test_what_no_check_saw_is_none() -> None:

@@ -123,7 +123,6 @@ def test_what_a_file_does_wrong_is_one_line_that_says_where(
 def test_a_place_that_is_not_a_line_of_the_file_is_not_named_as_one(
     tmp_path: Path, more: str, where: str
 ) -> None:
-    # BUG: `told` says `PATH:3:` for line 3 of another file, and `PATH:None:` for none.
     path = written(tmp_path, f"{MINE}\n{more}\n")
     with pytest.raises(ExperimentError) as caught:
         load_experiment(str(path))

@@ -73,6 +73,14 @@ def test_every_point_of_every_line_is_k_of_n() -> None:
             np.testing.assert_allclose(drawn, [wilson(k, 5) for k in solved], atol=1e-12)
 
 
+def test_a_point_is_of_the_replicates_there_are() -> None:
+    figure = draw(table(cell("sigmoid", 50, "MSGD")[:3], ["solved", "solved", "unsolved"]))
+    (bar,) = [c for c in figure.axes[0].containers if len(c.lines[0].get_ydata())]
+    assert list(bar.lines[0].get_ydata()) == [2 / 3]
+    (segment,) = bar.lines[2][0].get_segments()
+    np.testing.assert_allclose(segment[:, 1], wilson(2, 3))
+
+
 def test_two_lines_never_hide_each_others_points() -> None:
     figure = draw(table(sweep.trials, ["solved"] * 180))
     for axis in figure.axes:

@@ -171,7 +171,6 @@ def test_a_selection_written_as_words_is_read_again(selection: Selection) -> Non
     ids=["results", "where"],
 )
 def test_words_that_begin_with_a_dash_are_read_again(selection: Selection) -> None:
-    # BUG: written as two words, `--results -x`, they are taken for an option.
     assert read_again(selection) == selection
 
 

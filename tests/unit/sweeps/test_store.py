@@ -80,13 +80,13 @@ def test_the_table_is_the_same_bytes_however_results_were_committed(
 
 
 STAGES = [
-    (trial(), result(trial(), updates, numerics_id=f"plain-{made_by}"))
-    for updates in (20, 40)
-    for made_by in "ab"
+    (one, result(one, updates, numerics_id=f"plain-{made_by}"))
+    for one in (trial(0), trial(1), trial(2))
+    for updates, made_by in ((20, "b"), (20, "a"), (40, "c"), (40, "b"))
 ]
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(st.permutations(STAGES))
 def test_the_furthest_is_kept_in_whatever_order_it_came(
     tmp_path_factory: pytest.TempPathFactory, order: list[tuple[Trial, Result]]
@@ -95,8 +95,9 @@ def test_the_furthest_is_kept_in_whatever_order_it_came(
     kept = store(tmp_path_factory.mktemp("store"))
     for each in order:
         kept.commit([each], committed=kept.standings())
-    assert kept.standings() == {trial().trial_id: Standing("unsolved", 40, "plain-a")}
-    assert kept.history()["update"].to_pylist() == [10, 20, 30, 40]
+    expected = Standing("unsolved", 40, "plain-b")
+    assert list(kept.standings().values()) == [expected] * 3
+    assert kept.history()["update"].to_pylist() == [10, 20, 30, 40] * 3
 
 
 def test_the_furthest_budget_wins_and_history_is_not_written_twice(tmp_path: Path) -> None:
@@ -138,6 +139,14 @@ def test_the_same_part_twice_is_fine_and_other_numbers_raise_the_alarm(
     assert len(list(kept.parts.iterdir())) == 2
 
 
+def test_a_pack_is_the_same_part_in_whatever_order_its_trials_ended(
+    tmp_path: Path,
+) -> None:
+    kept = store(tmp_path)
+    assert kept.commit(FINISHED) == kept.commit(FINISHED[::-1])
+    assert len(list(kept.history_parts.iterdir())) == 1
+
+
 def test_zero_and_minus_zero_are_other_numbers(tmp_path: Path) -> None:
     kept, one = store(tmp_path), trial(0)
     kept.commit([(one, result(one, loss=0.0))])
@@ -158,8 +167,6 @@ def test_the_same_result_may_come_with_and_without_the_history_before_it(
     kept, one = store(tmp_path), trial(0)
     kept.commit([(one, result(one, 20))])
     kept.commit([(one, result(one, 40))], committed=kept.standings())
-    # BUG: NondeterminismError, for the history is compared as if it did not depend on
-    # what had been committed when the pack was planned.
     kept.commit([(one, result(one, 40))])
     assert kept.history()["update"].to_pylist() == [10, 20, 30, 40]
 
@@ -251,10 +258,9 @@ def flipped(data: bytes, region: str) -> Iterator[bytes]:
         yield bytes(harmed)
 
 
-# BUG: in the footer a flip may rename a column, which is then read as null throughout
-# without a word, or end in UnicodeDecodeError.
 @pytest.mark.parametrize("region", ["pages", "footer"])
 def test_a_flipped_bit_is_noticed_or_harmless(tmp_path: Path, region: str) -> None:
+    """Pages have checksums; in the footer, a flip may rename a column."""
     kept = store(tmp_path)
     part = kept.commit(FINISHED)
     rows, changed, noticed = kept.read().to_pylist(), set(), 0
@@ -285,7 +291,6 @@ def test_what_is_said_of_a_damaged_part_is_one_line(tmp_path: Path) -> None:
     part.write_bytes(data)
     with pytest.raises(StoreError) as caught:
         kept.read()
-    # BUG: pyarrow's message has three lines.
     assert "\n" not in str(caught.value)
 
 

@@ -93,6 +93,17 @@ def test_the_time_left_shrinks_to_nothing() -> None:
     assert found.snapshot().eta_s == 0
 
 
+def test_the_time_left_is_what_is_left_at_the_speed_so_far() -> None:
+    work = plan([trial(0)], {}, 100)
+    found = Tracker(work, packs(work, 1), "small", cpus=1)
+    found.report(1, Progress(trial(0).trial_id))
+    began = time.monotonic()
+    time.sleep(0.1)
+    found.report(1, Progress(trial(0).trial_id, update=80, made=80))
+    eta = found.snapshot().eta_s
+    assert eta == pytest.approx((time.monotonic() - began) / 4, rel=0.2)
+
+
 def test_a_snapshot_is_read_as_it_was_written(tmp_path: Path) -> None:
     snapshot = snapshot_of(1)
     write_snapshot(snapshot, tmp_path)
@@ -115,7 +126,6 @@ def test_a_snapshot_of_a_process_that_has_gone_is_not_shown(tmp_path: Path) -> N
     assert read_snapshot(tmp_path) is None
 
 
-# BUG: `_alive` raises OverflowError for a number that is too large for a process id.
 @pytest.mark.parametrize(
     "change",
     [{"at": 0.0}, {"at": None}, {"pid": "x"}, {"pid": None}, {"pid": 10**30}],

@@ -102,8 +102,7 @@ def test_what_a_trial_had_made_before_it_crashed_is_not_made_again(tmp_path: Pat
 def test_updates_of_a_trial_that_crashes_stay_counted(tmp_path: Path) -> None:
     reports = run(store(tmp_path), 4, Breaking(after=20))
     made = [progress.made for progress in reports]
-    # BUG: after the crash, counts fall back to what they were before its trial, and a
-    # tracker takes that for a pack that started again: it adds all of them once more.
+    # Counts that fall back are those of a pack that started again, to a tracker.
     assert made == sorted(made)
     assert made[-1] == 40 + reports[-1].diverged * 3 + 20 + 40
 

@@ -101,7 +101,8 @@ def test_the_time_left_is_what_is_left_at_the_speed_so_far() -> None:
     time.sleep(0.1)
     found.report(1, Progress(trial(0).trial_id, update=80, made=80))
     eta = found.snapshot().eta_s
-    assert eta == pytest.approx((time.monotonic() - began) / 4, rel=0.2)
+    assert eta is not None
+    assert 1 / 2 < 4 * eta / (time.monotonic() - began) < 2
 
 
 def test_a_snapshot_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int
 
-from rnnlab.compiled import compiled
+from rnnlab.compiled import compiled, drawer
 from rnnlab.tasks import Task
 
 
@@ -45,7 +45,7 @@ def draw_batch(
     """
     symbols = np.empty((size, task.length), dtype=np.int64)
     targets = np.empty(size, dtype=np.int64)
-    draw = compiled(task.draw_example)
+    draw = drawer(task.draw_example)
     compiled(_fill)(draw, seed, purpose, index, first, task.length, symbols, targets)
     return Batch(np.ascontiguousarray(symbols.T), targets)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 SCIENCE = (
     "clip.py",
+    "compiled.py",
     "data.py",
     "diagnostics.py",
     "engines",

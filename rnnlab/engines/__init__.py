@@ -2,7 +2,8 @@
 
 | engine | what it is |
 | --- | --- |
-| `plain` | PyTorch autograd, a readable page: the reference |
+| `plain` | PyTorch autograd, a readable page: the reference, on any device |
+| `fused_cpu` | compiled code without Python between updates: one CPU core, the default |
 
 Every engine draws its data from the same generators and is tested against the one above.
 """
@@ -13,6 +14,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from rnnlab.data import Batch
 from rnnlab.spec import Trial
 from rnnlab.state import Parameters, State
+
+CHECK_SEQUENCES = 10_000
+"""Fresh sequences of a check."""
 
 
 class Gradients(NamedTuple):
@@ -69,11 +73,19 @@ def _plain() -> Engine:
     return Plain()
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"plain": _plain}
-"""Every engine by its name; torch is imported only where one is built."""
+def _fused_cpu() -> Engine:
+    from rnnlab.engines.fused_cpu import FusedCpu
+
+    return FusedCpu()
 
 
-def choose(name: str = "plain") -> Engine:
+ENGINES: dict[str, Callable[[], Engine]] = {"fused_cpu": _fused_cpu, "plain": _plain}
+"""Every engine by its name; torch or Numba are imported only where one is built."""
+
+DEFAULT = "fused_cpu"
+
+
+def choose(name: str = DEFAULT) -> Engine:
     """Build an engine by its name; there is no automatic choice and no fallback.
 
     Args:

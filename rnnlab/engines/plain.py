@@ -17,13 +17,12 @@ from torch.nn import functional
 from rnnlab import rng
 from rnnlab.clip import clip_by_global_norm, global_norm, needs_repair, repaired
 from rnnlab.data import Batch, draw_batch
-from rnnlab.engines import Gradients
+from rnnlab.engines import CHECK_SEQUENCES, Gradients
 from rnnlab.numerics import numerics_id
 from rnnlab.omega import Omega, omega, omega_gradient
 from rnnlab.spec import Activation, Trial
 from rnnlab.state import Parameters, State, Totals
 
-CHECK_SEQUENCES = 10_000
 FIRST_BLOCK = 250
 """Sequences in the first forward pass of a check; the next are of `LATER_BLOCKS`."""
 LATER_BLOCKS = 1_950

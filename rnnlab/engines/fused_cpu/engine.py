@@ -1,0 +1,240 @@
+"""What the training loop calls: Python around the compiled kernel."""
+
+import functools
+import logging
+import math
+import platform
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import llvmlite
+import numba
+import numpy as np
+from filelock import FileLock
+
+from rnnlab import rng
+from rnnlab.compiled import cache_folder, drawer, kept
+from rnnlab.data import Batch
+from rnnlab.engines import CHECK_SEQUENCES, Gradients
+from rnnlab.engines.fused_cpu import kernel
+from rnnlab.engines.fused_cpu.network import (
+    Arrays,
+    Memory,
+    Network,
+    Shape,
+    Work,
+    arrays,
+    load,
+    unload,
+    work,
+)
+from rnnlab.engines.fused_cpu.operations import MACHINE
+from rnnlab.init import initial_parameters
+from rnnlab.numerics import numerics_id
+from rnnlab.spec import Trial
+from rnnlab.state import Parameters, State, Totals
+from rnnlab.tasks import TemporalOrder
+
+PRODUCT_ROWS = 80
+"""Rows of a product for the gradient of W_rec: few enough to stay in the nearest cache."""
+
+CHECK_BATCH = 24
+"""Sequences that a check looks at together."""
+
+ROOMS_KEPT = 4
+
+_log = logging.getLogger(__name__)
+
+
+class Compiled(NamedTuple):
+    """The kernel's entries, as machine code."""
+
+    advance: Callable[..., tuple[int, bool]]
+    count_errors: Callable[..., tuple[int, int]]
+    gradients: Callable[..., kernel.Measured]
+
+
+class Room(NamedTuple):
+    """The memory for one shape of batch."""
+
+    memory: Memory
+    parameters: Arrays
+    network: Network
+    slopes: Arrays
+    gradient: Network
+    work: Work
+    symbols: np.ndarray
+    targets: np.ndarray
+
+
+class FusedCpu:
+    """One core, float32. Not for several threads at once: they would share its memory."""
+
+    name = "fused_cpu"
+
+    def __init__(self) -> None:
+        """Load the compiled code; where there is none yet, compile it and say so."""
+        self._compiled = _compiled()
+        self._room = functools.lru_cache(maxsize=ROOMS_KEPT)(_room)
+
+    @property
+    def numerics_id(self) -> str:
+        """What bits depend on. Neither the vector width nor the kind of CPU is among it."""
+        return numerics_id(
+            self.name,
+            numba=numba.__version__,
+            llvmlite=llvmlite.__version__,
+            libm="-".join(platform.libc_ver()),
+            multiply_add="one rounding" if MACHINE.fused else "two roundings",
+        )
+
+    def advance(self, trial: Trial, state: State, updates: int) -> State:
+        """Make up to `updates` updates of plain SGD; see `rnnlab.engines.Engine`."""
+        back = trial.task.length + 1 if trial.omega_weight else None
+        room = self._room(_shape(trial, trial.batch), trial.task.length + 1, back)
+        load(state.parameters, room.parameters)
+        totals = np.array(_as_tuple(state.totals), dtype=np.float64)
+        made, diverged = self._compiled.advance(
+            drawer(trial.task.draw_example),
+            _settings(trial),
+            room.network,
+            room.gradient,
+            room.work,
+            totals,
+            state.update,
+            updates,
+        )
+        return replace(
+            state,
+            parameters=unload(room.parameters),
+            update=state.update + made,
+            totals=_as_totals(totals),
+            diverged=diverged,
+        )
+
+    def count_errors(
+        self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
+    ) -> tuple[int, int]:
+        """Count wrong answers on fresh sequences; see `rnnlab.engines.Engine`."""
+        room = self._room(_shape(trial, CHECK_BATCH), 2, 0)
+        load(parameters, room.parameters)
+        return self._compiled.count_errors(
+            drawer(trial.task.draw_example),
+            _settings(trial),
+            room.network,
+            room.work,
+            rng.CHECK,
+            check,
+            CHECK_SEQUENCES,
+            stop_at,
+        )
+
+    def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
+        """Give the gradients of one update on given data, before clipping."""
+        length, size = batch.symbols.shape
+        shape = _shape(trial, size)._replace(length=length)
+        room = self._room(shape, length + 1, length + 1)
+        load(parameters, room.parameters)
+        room.symbols[:] = batch.symbols.T
+        room.targets[:] = batch.targets
+        measured = self._compiled.gradients(
+            _settings(trial), room.network, room.gradient, room.work
+        )
+        return Gradients(
+            loss=measured.loss,
+            grads=unload(room.slopes),
+            norm=measured.norm,
+            omega=measured.omega,
+            valid_share=measured.valid_share,
+        )
+
+
+@functools.cache
+def _compiled() -> Compiled:
+    """Load the machine code, or compile it, once however many processes ask."""
+    done = cache_folder() / "fused_cpu.done"
+    entries = Compiled(
+        kept(kernel.advance), kept(kernel.count_errors), kept(kernel.gradients)
+    )
+    if done.exists():
+        return entries
+    with FileLock(cache_folder() / "fused_cpu.lock"):
+        if not done.exists():
+            _log.warning(
+                "compiling the engine fused_cpu for this processor (%s), once; "
+                "it takes about 20 seconds",
+                MACHINE.name,
+            )
+            _try(entries)
+            done.touch()
+    return entries
+
+
+def _try(entries: Compiled) -> None:
+    """Make every entry compile, by using it on a small trial."""
+    trial = Trial(task=TemporalOrder(length=10), hidden=1, batch=1, check_every=1)
+    room = _room(_shape(trial, 1), 11, 11)
+    load(initial_parameters(trial), room.parameters)
+    draw, settings = drawer(trial.task.draw_example), _settings(trial)
+    totals = np.zeros(len(_as_tuple(Totals())))
+    entries.advance(draw, settings, room.network, room.gradient, room.work, totals, 0, 1)
+    entries.count_errors(draw, settings, room.network, room.work, rng.CHECK, 1, 1, 1)
+    entries.gradients(settings, room.network, room.gradient, room.work)
+
+
+def _room(shape: Shape, places: int, back_places: int | None) -> Room:
+    """Make room; d keeps `back_places` steps, or one more than a block."""
+    memory = Memory()
+    parameters, slopes = arrays(shape, memory), arrays(shape, memory)
+    block = max(1, PRODUCT_ROWS // shape.batch)
+    room, symbols, targets = work(
+        shape,
+        memory,
+        block=block,
+        places=places,
+        back_places=block + 1 if back_places is None else back_places,
+    )
+    return Room(
+        memory,
+        parameters,
+        parameters.network,
+        slopes,
+        slopes.network,
+        room,
+        symbols,
+        targets,
+    )
+
+
+def _shape(trial: Trial, batch: int) -> Shape:
+    task = trial.task
+    return Shape(task.inputs, trial.hidden, task.outputs, task.length, batch)
+
+
+def _settings(trial: Trial) -> kernel.Settings:
+    return kernel.Settings(
+        seed=trial.seed,
+        logistic=trial.activation == "logistic",
+        lr=float(trial.lr),
+        clips=trial.clip_norm is not None,
+        max_norm=math.inf if trial.clip_norm is None else float(trial.clip_norm),
+        omega_weight=float(trial.omega_weight),
+        repairs=trial.repair_nonfinite,
+    )
+
+
+def _as_tuple(totals: Totals) -> tuple[float, ...]:
+    return (
+        totals.updates,
+        totals.repaired,
+        totals.clipped,
+        totals.loss,
+        totals.grad_norm,
+        totals.grad_norm_max,
+    )
+
+
+def _as_totals(values: Any) -> Totals:
+    updates, repaired, clipped, loss, grad_norm, grad_norm_max = values.tolist()
+    return Totals(int(updates), int(repaired), int(clipped), loss, grad_norm, grad_norm_max)

@@ -1,0 +1,240 @@
+"""Where numbers lie: padded, aligned arrays, and the way in and out of them.
+
+A row of hidden units is filled with zeros to a multiple of 16 floats, and begins on a
+cache line. Zeros stay zeros: nothing that is computed from them alone differs from 0.
+
+Compiled code is given addresses, not arrays: an array that crosses a function call is
+counted in and out, and that costs more than a step of a small network.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rnnlab.engines.fused_cpu.microkernel import LANES
+from rnnlab.state import Parameters
+
+_LINE_BYTES = 64
+
+
+class Shape(NamedTuple):
+    """The sizes of a network, and of a batch."""
+
+    inputs: int
+    hidden: int
+    outputs: int
+    length: int
+    batch: int
+
+    @property
+    def width(self) -> int:
+        """Hidden units with their padding."""
+        return padded(self.hidden)
+
+    @property
+    def answers(self) -> int:
+        """Outputs with their padding."""
+        return padded(self.outputs)
+
+
+class Network(NamedTuple):
+    """Addresses of the parameters, or of their gradients: parts of one float32 array.
+
+    Hidden units run along `width`, a multiple of 16, and outputs along `answers`.
+    """
+
+    flat: int
+    """All of them, in the order below."""
+    floats: int
+    """How many, padding included."""
+    w_rec: int
+    """(hidden, width): row i holds the weights into unit i."""
+    w_in: int
+    """(inputs, width): row s holds the weights from input s."""
+    bias: int
+    """(width)"""
+    w_out: int
+    """(outputs, width)"""
+    bias_out: int
+    """(answers)"""
+
+
+class Work(NamedTuple):
+    """Sizes, and addresses of what an update writes along the way."""
+
+    inputs: int
+    hidden: int
+    outputs: int
+    length: int
+    batch: int
+    width: int
+    answers: int
+    block: int
+    """Steps in one product for the gradient of W_rec."""
+    places: int
+    """Steps that `h` holds: all T + 1, or two where only h_T is wanted."""
+    back_places: int
+    """Steps that `d` holds: all T + 1 for Ω, else one more than a block."""
+    rides: bool
+    """Whether the padding of a row has room for the inputs."""
+    symbols: int
+    """(batch, length), int64: the one-hot inputs."""
+    targets: int
+    """(batch), int64."""
+    counting: int
+    """0, 1, 2, …, int64: the rows of an array, in order."""
+    zero: int
+    """(width): 0."""
+    half: int
+    """(width): ½ for a unit, 0 for padding."""
+    w_rec_t: int
+    """(hidden, width): W_recᵀ."""
+    w_out_t: int
+    """(hidden, answers): W_outᵀ."""
+    arriving: int
+    """(inputs, width): W_in u + b for each symbol."""
+    y: int
+    """(batch, answers): W_out h_T + b_out, then ∂C/∂ of it."""
+    h: int
+    """(places, batch, width): h_0..h_T."""
+    d: int
+    """(back_places, batch, width): d_0..d_T."""
+    delta: int
+    """(block, batch, width): δ of the steps in work."""
+    squared: int
+    """(length + 1, batch): ‖d_0‖²..‖d_T‖²."""
+    factor: int
+    """(length + 1, batch): what of v_t is added to h_{t−1} for Ω."""
+    sums: int
+    """(batch): Ω's terms of each example."""
+    shifted: int
+    """(block, batch, width): h_{t−1} + factor_t v_t."""
+
+
+class Memory:
+    """Owns the arrays whose addresses compiled code works on."""
+
+    def __init__(self) -> None:
+        """Own nothing yet."""
+        self._owned: list[np.ndarray] = []
+
+    def floats(self, *shape: int) -> np.ndarray:
+        """Make float32 zeros that begin on a cache line."""
+        size = int(np.prod(shape))
+        raw = np.zeros(4 * size + _LINE_BYTES, np.uint8)
+        first = -raw.ctypes.data % _LINE_BYTES
+        return self.keep(raw[first : first + 4 * size].view(np.float32).reshape(shape))
+
+    def keep(self, array: np.ndarray) -> np.ndarray:
+        """Keep an array alive as long as this."""
+        self._owned.append(array)
+        return array
+
+
+def padded(count: int) -> int:
+    """Round up to whole vectors."""
+    return -(-count // LANES) * LANES
+
+
+class Arrays(NamedTuple):
+    """The parameters, or their gradients, as padded arrays: views of one flat array."""
+
+    flat: np.ndarray
+    w_rec: np.ndarray
+    w_in: np.ndarray
+    bias: np.ndarray
+    w_out: np.ndarray
+    bias_out: np.ndarray
+
+    @property
+    def network(self) -> Network:
+        """The addresses."""
+        places = [array.ctypes.data for array in self]
+        return Network(places[0], self.flat.size, *places[1:])
+
+
+def arrays(shape: Shape, memory: Memory) -> Arrays:
+    """Make room for the parameters of a network."""
+    shapes = [
+        (shape.hidden, shape.width),
+        (shape.inputs, shape.width),
+        (shape.width,),
+        (shape.outputs, shape.width),
+        (shape.answers,),
+    ]
+    ends = np.cumsum([int(np.prod(each)) for each in shapes])
+    flat = memory.floats(int(ends[-1]))
+    parts = np.split(flat, ends[:-1])
+    views = [part.reshape(each) for part, each in zip(parts, shapes, strict=True)]
+    return Arrays(flat, *views)
+
+
+def load(parameters: Parameters, room: Arrays) -> None:
+    """Lay parameters out, rounded to float32."""
+    outputs, hidden = parameters.w_out.shape
+    room.w_rec[:, :hidden] = parameters.w_rec
+    room.w_in[:, :hidden] = parameters.w_in.T
+    room.bias[:hidden] = parameters.bias
+    room.w_out[:, :hidden] = parameters.w_out
+    room.bias_out[:outputs] = parameters.bias_out
+
+
+def unload(room: Arrays) -> Parameters:
+    """Copy parameters out, without their padding, as float32."""
+    hidden, outputs = room.w_rec.shape[0], room.w_out.shape[0]
+    return Parameters(
+        w_in=np.ascontiguousarray(room.w_in[:, :hidden].T),
+        w_rec=room.w_rec[:, :hidden].copy(),
+        bias=room.bias[:hidden].copy(),
+        w_out=room.w_out[:, :hidden].copy(),
+        bias_out=room.bias_out[:outputs].copy(),
+    )
+
+
+def work(
+    shape: Shape, memory: Memory, *, block: int, places: int, back_places: int
+) -> tuple[Work, np.ndarray, np.ndarray]:
+    """Make room for one shape of batch.
+
+    Args:
+        shape: The sizes.
+        memory: Owns the room.
+        block: Steps in one product for the gradient of W_rec.
+        places: Steps of h to keep: length + 1 to train, 2 to look at answers only.
+        back_places: Steps of d to keep: length + 1 for Ω, block + 1 without, 0 for none.
+
+    Returns:
+        The addresses; and, to put a batch in, symbols (batch, length) and targets (batch).
+    """
+    inputs, hidden, _, length, batch = shape
+    width, answers = shape.width, shape.answers
+    half = memory.floats(width)
+    half[:hidden] = 0.5
+    symbols = memory.keep(np.zeros((batch, length), np.int64))
+    targets = memory.keep(np.zeros(batch, np.int64))
+    room = Work(
+        *shape,
+        width=width,
+        answers=answers,
+        block=block,
+        places=places,
+        back_places=back_places,
+        rides=width - hidden >= inputs,
+        symbols=symbols.ctypes.data,
+        targets=targets.ctypes.data,
+        counting=memory.keep(np.arange(hidden)).ctypes.data,
+        zero=memory.floats(width).ctypes.data,
+        half=half.ctypes.data,
+        w_rec_t=memory.floats(hidden, width).ctypes.data,
+        w_out_t=memory.floats(hidden, answers).ctypes.data,
+        arriving=memory.floats(inputs, width).ctypes.data,
+        y=memory.floats(batch, answers).ctypes.data,
+        h=memory.floats(places, batch, width).ctypes.data,
+        d=memory.floats(back_places, batch, width).ctypes.data,
+        delta=memory.floats(block, batch, width).ctypes.data,
+        squared=memory.floats(length + 1, batch).ctypes.data,
+        factor=memory.floats(length + 1, batch).ctypes.data,
+        sums=memory.floats(batch).ctypes.data,
+        shifted=memory.floats(block, batch, width).ctypes.data,
+    )
+    return room, symbols, targets

@@ -13,8 +13,8 @@ import threading
 import time
 import warnings
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +22,7 @@ import tyro
 from rich.console import Console
 
 from cluster.local import follow_parent
+from rnnlab.engines import choose
 from sweeps.attempts import Attempts, circumstances
 from sweeps.display import Display, display
 from sweeps.errors import SweepError
@@ -100,6 +101,7 @@ def drive(words: Driver, stop: Stop) -> int:
     if not work.to_run:
         return finish(chosen)
     store.create()
+    choose(words.run.engine)  # compiles what it must, and says so, before workers start
     run_packs(chosen, work, words.run, store, stop)
     if stop.asked:
         store.compact()
@@ -113,7 +115,8 @@ def run_packs(
     """Start Ray, let Tune train the packs, and show how they get on."""
     name = chosen.experiment.sweep.name
     assigned = packs(work, options.pack)
-    Attempts(store.attempts).record(
+    attempts = Attempts(store.attempts)
+    attempts.record(
         "session",
         experiment=chosen.experiment.reference,
         budget=work.budget,
@@ -121,21 +124,9 @@ def run_packs(
         packs=len(assigned),
         **circumstances(),
     )
-    about = {
-        "sweep": name,
-        "results": str(store.folder.resolve()),
-        "trials": str(len(work.to_run)),
-    }
     with (
         _private_folder() as private,
-        ray_session(
-            name=f"sweep {name}",
-            metadata=about,
-            cpus=min(options.workers, len(assigned)),
-            address=options.address,
-            dashboard=not options.no_dashboard,
-            private=private,
-        ) as session,
+        _ray(chosen, work, options, len(assigned), private) as session,
     ):
         from sweeps.tuning import tune_packs
 
@@ -156,6 +147,26 @@ def run_packs(
                     asked=lambda: stop.asked,
                     scratch=private / "tune",
                 )
+        attempts.record("ended", **asdict(tracker.efficiency()))
+
+
+def _ray(
+    chosen: Chosen, work: Plan, options: RunOptions, packs: int, private: Path
+) -> AbstractContextManager[RaySession]:
+    """Start Ray, or join it, under the sweep's name."""
+    name = chosen.experiment.sweep.name
+    return ray_session(
+        name=f"sweep {name}",
+        metadata={
+            "sweep": name,
+            "results": str(chosen.folder.resolve()),
+            "trials": str(len(work.to_run)),
+        },
+        cpus=min(options.workers, packs),
+        address=options.address,
+        dashboard=not options.no_dashboard,
+        private=private,
+    )
 
 
 def _announce(session: RaySession) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from rnnlab.spec import SHOWN_DIGITS
 from sweeps.attempts import restarted
+from sweeps.efficiency import Efficiency, told
 from sweeps.selection import Chosen, sweep_command
 from sweeps.status import KINDS, status
 from sweeps.store import Store
@@ -29,6 +30,8 @@ def finish(chosen: Chosen) -> int:
             "numerics; `sweep show` tells more"
         )
     shown = ", ".join(f"{facts[kind]} {kind}" for kind in KINDS if facts[kind])
+    if used := told(Efficiency(**facts["used"])):
+        say(used)
     missing = facts["failed"] + facts["waiting"] + facts["running"]
     if not missing:
         say(f"all {facts['trials']} trials have a result: {shown}; table in {path}")

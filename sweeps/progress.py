@@ -15,8 +15,10 @@ class Progress:
     """At its last check."""
     made: int = 0
     """Updates made by this pack so far, all trials together."""
-    train_s: float = 0.0
-    """CPU seconds spent in training and checks so far."""
+    update_s: float = 0.0
+    """CPU seconds that the engine spent in updates so far."""
+    check_s: float = 0.0
+    """CPU seconds that it spent in checks so far."""
     checks: int = 0
     """Checks made by this pack so far."""
     solved: int = 0

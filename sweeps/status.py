@@ -1,11 +1,13 @@
 """How the trials of a sweep stand, from its store and from a run that is going."""
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from rnnlab.spec import SHOWN_DIGITS
-from sweeps.attempts import failures
+from sweeps.attempts import events, failures
 from sweeps.duration import duration
+from sweeps.efficiency import Efficiency, of_events, told
 from sweeps.selection import Chosen, plan_of
 from sweeps.tracker import read_snapshot
 
@@ -34,6 +36,9 @@ def status(chosen: Chosen) -> dict[str, Any]:
             counts["running"] += 1
         else:
             counts["failed" if name in failed else "waiting"] += 1
+    used = of_events(events(chosen.folder / "attempts"))
+    if snapshot:
+        used += Efficiency(**snapshot["efficiency"])
     return {
         "sweep": chosen.experiment.sweep.name,
         "budget": chosen.budget,
@@ -47,6 +52,9 @@ def status(chosen: Chosen) -> dict[str, Any]:
         ],
         "updates_per_s": snapshot.get("updates_per_s"),
         "eta_s": snapshot.get("eta_s"),
+        "efficiency": used.efficiency,
+        "check_share": used.check_share,
+        "used": asdict(used),
         "dashboard": snapshot.get("dashboard"),
     }
 
@@ -64,6 +72,8 @@ def lines(facts: dict[str, Any]) -> list[str]:
         )
     for each in facts["failed_trials"]:
         found.append(f"  {each['trial_id'][:SHOWN_DIGITS]}  failed: {each['error']}")
+    if used := told(Efficiency(**facts["used"])):
+        found.append(used)
     if facts["eta_s"] is not None:
         found.append(f"at most {duration(facts['eta_s'])} left")
     return found

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnlab import Trial
+from sweeps.efficiency import Efficiency
 from sweeps.plan import Pack, Plan, cost
 from sweeps.progress import Progress
 
@@ -51,8 +52,8 @@ class Snapshot:
     updates: int
     """Updates made in this run."""
     updates_per_s: float
-    train_s: float
-    """CPU seconds in training and checks."""
+    efficiency: Efficiency
+    """The engine's share of the time so far."""
     elapsed_s: float
     eta_s: float | None
     """Seconds left if no further trial ends before its budget."""
@@ -86,22 +87,28 @@ class Tracker:
     rates: dict[int, float] = field(default_factory=dict[int, float])
     began_at: float = field(default_factory=time.monotonic)
     first_report_at: float | None = None
+    last_report_at: float | None = None
     cost_done: float = 0.0
     updates: int = 0
+    update_s: float = 0.0
+    check_s: float = 0.0
     _reported_at: dict[int, float] = field(default_factory=dict[int, float])
 
     def report(self, number: int, progress: Progress) -> None:
         """Take in what pack `number` reports; one that started again counts anew."""
         now = time.monotonic()
         before = self.latest.get(number, Progress())
-        made = (
-            progress.made - before.made if progress.made >= before.made else progress.made
-        )
+        if progress.made < before.made:
+            before = Progress()
+        made = progress.made - before.made
         self.first_report_at = self.first_report_at or now
+        self.last_report_at = now
         if (since := self._reported_at.get(number)) is not None and now > since:
             self.rates[number] = made / (now - since)
         self._reported_at[number] = now
         self.updates += made
+        self.update_s += progress.update_s - before.update_s
+        self.check_s += progress.check_s - before.check_s
         self.cost_done += made * self._cost(number, progress.trial_id)
         self.latest[number] = progress
 
@@ -121,13 +128,20 @@ class Tracker:
             running=[r for r in map(self._running, self.packs) if r is not None],
             updates=self.updates,
             updates_per_s=sum(self.rates[n] for n in self.rates if not self._over(n)),
-            train_s=sum(progress.train_s for progress in self.latest.values()),
+            efficiency=self.efficiency(),
             elapsed_s=now - self.began_at,
             eta_s=self._eta(now),
             cpus=self.cpus,
             dashboard=self.dashboard,
             stopping=self.stopping,
         )
+
+    def efficiency(self) -> Efficiency:
+        """Say how much of the workers' time the engine has had so far."""
+        if self.first_report_at is None or self.last_report_at is None:
+            return Efficiency()
+        worker_s = self.cpus * (self.last_report_at - self.first_report_at)
+        return Efficiency(self.update_s, self.check_s, worker_s)
 
     def _ended(self) -> dict[str, int]:
         kinds = ("solved", "unsolved", "diverged", "failed")

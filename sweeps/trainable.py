@@ -43,12 +43,10 @@ class PackTrainer(tune.Trainable):
         return tune.PlacementGroupFactory([{"CPU": 1}])
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Prepare a new worker: it computes on one thread and ends with its raylet."""
+        """Prepare a new worker: it ends with its raylet."""
         import ray
-        import torch
 
         _die_with_parent()
-        torch.set_num_threads(1)
         self._assignment: Assignment = ray.get(config["assignment"])
         self._engine: Engine = choose(self._assignment.engine)
         self._metrics = Metrics(self._assignment.sweep)
@@ -99,7 +97,8 @@ class Metrics:
         self._sweep = sweep
         self._updates = Counter("sweep_updates", "Updates made", (*tags,))
         self._checks = Counter("sweep_checks", "Checks made", (*tags,))
-        self._seconds = Counter("sweep_train_seconds", "CPU seconds of training", (*tags,))
+        self._update_s = Counter("sweep_update_seconds", "CPU time of updates", (*tags,))
+        self._check_s = Counter("sweep_check_seconds", "CPU time of checks", (*tags,))
         self._ended = Counter("sweep_trials_ended", "Trials ended", (*tags, "outcome"))
         self._update = Gauge("sweep_trial_update", "Updates of the trial", (*tags,))
         self._wrong = Gauge("sweep_trial_error_rate", "Wrong at its last check", (*tags,))
@@ -110,7 +109,8 @@ class Metrics:
         for counter, name in (
             (self._updates, "made"),
             (self._checks, "checks"),
-            (self._seconds, "train_s"),
+            (self._update_s, "update_s"),
+            (self._check_s, "check_s"),
         ):
             _increase(counter, getattr(now, name) - getattr(before, name), tags)
         for outcome in ENDINGS:

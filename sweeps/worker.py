@@ -16,6 +16,7 @@ from rnnlab.engines import Engine
 from rnnlab.state import State
 from rnnlab.train import result_of, training
 from sweeps.attempts import Attempts
+from sweeps.meter import Metered
 from sweeps.plan import Pack
 from sweeps.progress import Progress
 from sweeps.store import Store
@@ -45,6 +46,7 @@ def train_pack(
     """
     attempts = Attempts(store.attempts)
     progress = Progress()
+    metered = Metered(engine)
     finished: list[tuple[Trial, Result]] = []
     ended: list[Trial] = []  # their checkpoints serve a pack that starts again
     committed_at = time.monotonic()
@@ -55,7 +57,7 @@ def train_pack(
             try:
                 reached = None
                 states = _train_one(
-                    trial, pack.budget, store, engine, progress, chunk_s, attempts
+                    trial, pack.budget, store, metered, progress, chunk_s, attempts
                 )
                 with closing(states):
                     for progress, state in states:
@@ -86,13 +88,12 @@ def _train_one(
     trial: Trial,
     budget: int,
     store: Store,
-    engine: Engine,
+    engine: Metered,
     before: Progress,
     chunk_s: float,
     attempts: Attempts,
 ) -> Generator[tuple[Progress, State]]:
     """Train one trial, adding to the counts of the trials before it in the pack."""
-    began = time.process_time()
     first = None
     kept = store.checkpoints.path(trial).exists()
     states = training(
@@ -115,7 +116,8 @@ def _train_one(
                 error_rate=state.checks[-1].error_rate if state.checks else None,
                 made=before.made + state.update - first.update,
                 checks=before.checks + len(state.checks) - len(first.checks),
-                train_s=before.train_s + time.process_time() - began,
+                update_s=engine.spent.update_s,
+                check_s=engine.spent.check_s,
             )
             yield progress, state
 
@@ -135,7 +137,8 @@ def _told(result: Result, progress: Progress) -> dict[str, Any]:
         "outcome": result.outcome,
         "updates": result.updates,
         "pack_made": progress.made,
-        "pack_train_s": round(progress.train_s, 3),
+        "pack_update_s": round(progress.update_s, 3),
+        "pack_check_s": round(progress.check_s, 3),
         "numerics_id": result.numerics_id,
     }
 

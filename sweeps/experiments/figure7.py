@@ -22,8 +22,7 @@ INITIALISERS = ("sigmoid", "basic_tanh", "smart_tanh")
 sweep = Sweep(
     name="figure7",
     budget=5_000_000,
-    quick_budget=30_000,
-    quick_where="length == 50 and init == 'smart_tanh'",
+    quick_budget=20_000,
     trials=[
         Trial(task=TemporalOrder(length=length), init=init, seed=seed, **variant)
         for seed in range(5)

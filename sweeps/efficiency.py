@@ -1,0 +1,68 @@
+"""How much of a run's cores the engine had: the rest is overhead.
+
+efficiency  = CPU time in the engine / (workers · time from the first trial's start
+              to the last one's end)
+check share = CPU time in checks / CPU time in the engine
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """CPU time in the engine against what there was."""
+
+    update_s: float = 0.0
+    """CPU seconds in updates."""
+    check_s: float = 0.0
+    """CPU seconds in checks."""
+    worker_s: float = 0.0
+    """Workers · seconds from the first trial's start to the last one's end."""
+
+    @property
+    def efficiency(self) -> float | None:
+        """Share of the workers' time in which the engine computed."""
+        return (self.update_s + self.check_s) / self.worker_s if self.worker_s else None
+
+    @property
+    def check_share(self) -> float | None:
+        """Share of the engine's time that went into checks."""
+        engine_s = self.update_s + self.check_s
+        return self.check_s / engine_s if engine_s else None
+
+    def __add__(self, other: "Efficiency") -> "Efficiency":
+        """Add two runs up."""
+        return Efficiency(
+            self.update_s + other.update_s,
+            self.check_s + other.check_s,
+            self.worker_s + other.worker_s,
+        )
+
+
+def of_events(events: Iterable[Mapping[str, Any]]) -> Efficiency:
+    """Add up what the runs of a sweep wrote down when they ended."""
+    total = Efficiency()
+    for event in events:
+        if event["event"] == "ended":
+            total += Efficiency(
+                *(event[name] for name in ("update_s", "check_s", "worker_s"))
+            )
+    return total
+
+
+def told(found: Efficiency) -> str | None:
+    """Write both shares for a person; None where nothing has been trained.
+
+    Example:
+        >>> told(Efficiency(update_s=96.0, check_s=2.0, worker_s=100.0))
+        'efficiency 98.0 % of the cores, checks 2.0 % of it'
+        >>> told(Efficiency())
+    """
+    if found.efficiency is None or found.check_share is None:
+        return None
+    return (
+        f"efficiency {100 * found.efficiency:.1f} % of the cores, "
+        f"checks {100 * found.check_share:.1f} % of it"
+    )

@@ -8,8 +8,20 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-# Not the specs: they check their values themselves, and tests see that they do.
-SHAPED = ("clip", "data", "diagnostics", "engines", "init", "omega", "state", "train")
+# Not the specs: they check their values themselves, and tests see that they do. Nor what
+# Numba compiles: it checks types by itself.
+SHAPED = (
+    "clip",
+    "data",
+    "diagnostics",
+    "engines.fused_cpu.engine",
+    "engines.fused_cpu.network",
+    "engines.plain",
+    "init",
+    "omega",
+    "state",
+    "train",
+)
 install_import_hook([f"rnnlab.{name}" for name in SHAPED], "typecheck.checked")
 
 # The first example of a test compiles: a deadline would measure that.

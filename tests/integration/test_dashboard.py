@@ -43,7 +43,11 @@ class Watched:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
     folder = write_experiment(
-        tmp_path_factory.mktemp("watched"), budget=200_000, seeds=2, rates=(1e-5,)
+        tmp_path_factory.mktemp("watched"),
+        budget=2_000_000,
+        seeds=2,
+        rates=(1e-5,),
+        slow=True,
     )
     run = folder.start("run", "small.py", "--cpus", "2")
     try:

@@ -26,7 +26,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 def slow_experiment(path: Path) -> Folder:
     """Six trials of some seconds each that nothing solves, and three that diverge."""
-    return write_experiment(path, budget=6000, seeds=3, rates=(1e-4, 2e-4, 1e38))
+    return write_experiment(path, budget=9000, seeds=3, rates=(1e-4, 2e-4, 1e38), slow=True)
 
 
 def executions(folder: Folder, event: str) -> Counter[str]:
@@ -112,11 +112,11 @@ def test_extending_a_budget_equals_having_asked_for_it_at_once(
     undisturbed: Folder, tmp_path: Path
 ) -> None:
     folder = slow_experiment(tmp_path)
-    first = folder.sweep("run", "small.py", "--budget", "2000", "--no-dashboard")
+    first = folder.sweep("run", "small.py", "--budget", "3000", "--no-dashboard")
     assert first.returncode == 0, first.stderr
     second = folder.sweep("run", "small.py", "--no-dashboard")
     assert second.returncode == 0, second.stderr
-    assert "9 trials, 3 done, 6 to run to 6,000 updates" in second.stderr
+    assert "9 trials, 3 done, 6 to run to 9,000 updates" in second.stderr
     assert folder.table.read_bytes() == undisturbed.table.read_bytes()
 
 

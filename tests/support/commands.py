@@ -20,7 +20,13 @@ sweep = Sweep(
     budget={budget},
     quick_budget=200,
     trials=[
-        Trial(task=TemporalOrder(length=10), hidden=8, check_every=200, seed=seed, lr=lr)
+        Trial(
+            task=TemporalOrder(length={length}),
+            hidden={hidden},
+            check_every=200,
+            seed=seed,
+            lr=lr,
+        )
         for lr in {rates}
         for seed in range({seeds})
     ],
@@ -75,10 +81,17 @@ def write_experiment(
     budget: int = 1000,
     seeds: int = 2,
     rates: tuple[float, ...] = (0.01, 1e38),
+    slow: bool = False,
 ) -> Folder:
-    """Write a small experiment into a new folder."""
+    """Write a small experiment into a new folder.
+
+    Its trials train in no time, or where they are `slow` at some 4,000 updates a second.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    text = EXPERIMENT.format(budget=budget, seeds=seeds, rates=rates)
+    length, hidden = (100, 64) if slow else (10, 8)
+    text = EXPERIMENT.format(
+        budget=budget, seeds=seeds, rates=rates, length=length, hidden=hidden
+    )
     (folder / "small.py").write_text(text)
     return Folder(folder)
 

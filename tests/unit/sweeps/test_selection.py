@@ -83,11 +83,11 @@ def test_quick_is_a_part_with_a_budget_and_a_folder_of_its_own(mine: Selection) 
     assert resolve(chosen(mine, quick=True, budget=30)).budget == 30
 
 
-def test_figure7s_quick_preset_is_fifteen_of_its_trials(tmp_path: Path) -> None:
+def test_figure7s_quick_preset_is_all_of_its_trials(tmp_path: Path) -> None:
     found = resolve(Selection(experiment="figure7", quick=True, results=tmp_path))
-    assert len(found.trials) == 15
+    assert len(found.trials) == 180
     assert found.folder == tmp_path / "quick" / "figure7"
-    assert found.budget == 30_000
+    assert found.budget == 20_000
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from small import trial
 
+from sweeps.efficiency import Efficiency
 from sweeps.plan import Standing, packs, plan
 from sweeps.progress import Progress
 from sweeps.tracker import (
@@ -34,10 +35,11 @@ def tracker() -> Tracker:
 def test_reports_are_added_up() -> None:
     found = tracker()
     first, second = (pack.trials[0].trial_id for pack in found.packs)
-    found.report(1, Progress(first, update=30, error_rate=0.5, made=30, train_s=1.0))
-    found.report(2, Progress(second, update=40, made=40, train_s=2.0))
+    found.report(1, Progress(first, update=30, error_rate=0.5, made=30, update_s=1.0))
+    found.report(2, Progress(second, update=40, made=40, check_s=2.0))
     snapshot = found.snapshot()
-    assert (snapshot.updates, snapshot.train_s) == (70, 3.0)
+    used = snapshot.efficiency
+    assert (snapshot.updates, used.update_s, used.check_s) == (70, 1.0, 2.0)
     assert [each.trial_id for each in snapshot.running] == [first, second]
     assert [each.error_rate for each in snapshot.running] == [0.5, None]
     found.report(2, Progress(second, update=100, made=100, unsolved=1))
@@ -70,9 +72,23 @@ def test_every_ending_is_counted_under_its_name() -> None:
 def test_a_pack_that_starts_again_is_counted_anew() -> None:
     found = tracker()
     (name, *_) = (t.trial_id for t in found.packs[0].trials)
-    found.report(1, Progress(name, update=50, made=50))
-    found.report(1, Progress(name, update=60, made=10))
-    assert found.updates == 60
+    found.report(1, Progress(name, update=50, made=50, update_s=5.0, check_s=0.5))
+    found.report(1, Progress(name, update=60, made=10, update_s=1.0, check_s=0.1))
+    used = found.efficiency()
+    assert (found.updates, used.update_s, used.check_s) == (60, 6.0, 0.6)
+
+
+def test_efficiency_is_of_the_time_between_the_first_report_and_the_last() -> None:
+    found = tracker()
+    assert found.efficiency() == Efficiency()
+    names = [pack.trials[0].trial_id for pack in found.packs]
+    found.report(1, Progress(names[0]))
+    time.sleep(0.2)
+    found.report(2, Progress(names[1], update=10, made=10, update_s=0.1, check_s=0.1))
+    time.sleep(0.2)
+    used = found.efficiency()
+    assert 0.4 <= used.worker_s < 0.6  # two workers
+    assert used.efficiency == 0.2 / used.worker_s
 
 
 def test_the_time_left_shrinks_to_nothing() -> None:

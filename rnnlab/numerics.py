@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+ROOT = Path(__file__).parent
+
 SCIENCE = (
     "clip.py",
     "compiled.py",
@@ -45,11 +47,17 @@ def numerics_id(engine: str, **circumstances: str) -> str:
 @functools.cache
 def source_hash() -> str:
     """Hash the sources of `rnnlab` that decide numbers."""
-    root = Path(__file__).parent
     digest = hashlib.sha256()
-    for name in SCIENCE:
-        path = root / name
-        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(str(source.relative_to(root)).encode() + b"\0")
-            digest.update(source.read_bytes() + b"\0")
+    for source in source_files():
+        digest.update(str(source.relative_to(ROOT)).encode() + b"\0")
+        digest.update(source.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def source_files() -> list[Path]:
+    """List them."""
+    found: list[Path] = []
+    for name in SCIENCE:
+        path = ROOT / name
+        found += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    return found

@@ -101,12 +101,24 @@ def drive(words: Driver, stop: Stop) -> int:
     if not work.to_run:
         return finish(chosen)
     store.create()
-    choose(words.run.engine)  # compiles what it must, and says so, before workers start
+    prepare(words.run.engine)
     run_packs(chosen, work, words.run, store, stop)
     if stop.asked:
         store.compact()
         return INTERRUPTED
     return finish(chosen)
+
+
+def prepare(engine: str) -> None:
+    """Let the engine compile what it must, and say so, before workers start.
+
+    Raises:
+        SweepError: If there is no place for compiled code.
+    """
+    try:
+        choose(engine)
+    except OSError as error:
+        raise SweepError(str(error)) from None
 
 
 def run_packs(

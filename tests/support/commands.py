@@ -49,13 +49,17 @@ class Folder:
         return self.results / "table.parquet"
 
     def sweep(
-        self, *words: str, timeout_s: float = 120, keep: tuple[str, ...] = ()
+        self,
+        *words: str,
+        timeout_s: float = 120,
+        keep: tuple[str, ...] = (),
+        more: dict[str, str] | None = None,
     ) -> "subprocess.CompletedProcess[str]":
         """Type a command and wait for it."""
         return subprocess.run(
             [str(SWEEP), *words],
             cwd=self.path,
-            env=_environment(keep),
+            env=_environment(keep) | (more or {}),
             capture_output=True,
             text=True,
             timeout=timeout_s,

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import llvmlite
 import numba
 import numpy as np
-from filelock import FileLock
 
 from rnnlab import rng
-from rnnlab.compiled import cache_folder, drawer, kept
+from rnnlab.code_cache import compile_once, kept
+from rnnlab.compiled import drawer
 from rnnlab.data import Batch
 from rnnlab.engines import CHECK_SEQUENCES, Gradients
 from rnnlab.engines.fused_cpu import kernel
@@ -153,26 +153,20 @@ class FusedCpu:
 @functools.cache
 def _compiled() -> Compiled:
     """Load the machine code, or compile it, once however many processes ask."""
-    done = cache_folder() / "fused_cpu.done"
     entries = Compiled(
         kept(kernel.advance), kept(kernel.count_errors), kept(kernel.gradients)
     )
-    if done.exists():
-        return entries
-    with FileLock(cache_folder() / "fused_cpu.lock"):
-        if not done.exists():
-            _log.warning(
-                "compiling the engine fused_cpu for this processor (%s), once; "
-                "it takes about 20 seconds",
-                MACHINE.name,
-            )
-            _try(entries)
-            done.touch()
+    compile_once("fused_cpu", "*/kernel.*", lambda: _try(entries))
     return entries
 
 
 def _try(entries: Compiled) -> None:
     """Make every entry compile, by using it on a small trial."""
+    _log.warning(
+        "compiling the engine fused_cpu for this processor (%s), once; "
+        "it takes about 20 seconds",
+        MACHINE.name,
+    )
     trial = Trial(task=TemporalOrder(length=10), hidden=1, batch=1, check_every=1)
     room = _room(_shape(trial, 1), 11, 11)
     load(initial_parameters(trial), room.parameters)

@@ -170,8 +170,9 @@ def arrays(shape: Shape, memory: Memory) -> Arrays:
 
 
 def load(parameters: Parameters, room: Arrays) -> None:
-    """Lay parameters out, rounded to float32."""
+    """Lay parameters out, rounded to float32; padding is 0 whatever was there before."""
     outputs, hidden = parameters.w_out.shape
+    room.flat[:] = 0
     room.w_rec[:, :hidden] = parameters.w_rec
     room.w_in[:, :hidden] = parameters.w_in.T
     room.bias[:hidden] = parameters.bias

@@ -27,7 +27,7 @@ _Q4 = np.float32(8.522520534753338e-07)
 
 _SQUARINGS = 12
 _LEAST = -100.0
-"""e⁻¹⁰⁰ is 0 in float32."""
+"""e⁻¹⁰⁰ is denormal in float32, and so 0."""
 
 
 @njit(error_model="numpy", nogil=True, inline="always")

@@ -1,36 +1,63 @@
-"""Time one training update: engines of ours against `nn.RNN` as a researcher writes it.
+"""Time one training update: our engines against what else one would write, and the peak.
 
     python benchmarks/update.py [--quick] [--json FILE]
 
-One thread, temporal order, batch 20. Contenders take turns, round after round in one
-process, and the medians are printed, so that a machine whose speed drifts slows all alike.
+One thread, temporal order, batch 20. At each size all contenders take turns, round after
+round in one process, and the machine's fused multiply-adds a second are measured in every
+round too, so that a machine whose speed drifts slows all alike. A contender's time is the
+median of its rounds; the peak is the fastest of its rounds.
+
+Useful operations are 3·2·B·H²·T an update, the three products of W_rec's shape at every
+step, whatever else a contender computes; shares and ratios are of CPU time.
 """
 
 import argparse
 import json
+import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import contenders
+import numba
 import torch
-from torch import nn
-from torch.nn import functional
+from contenders import MACHINE, PEAK_FLOPS, Contender, peak
 
-from rnnlab import TemporalOrder, Trial, rng
-from rnnlab.data import draw_batch
-from rnnlab.engines import choose
-from rnnlab.train import fresh
+from rnnlab import TemporalOrder, Trial
+from rnnlab.engines import CHECK_SEQUENCES, Engine, choose
+from rnnlab.train import SUCCESS_BELOW, checked, fresh
 
 VARIANTS = {"MSGD-C": 0.0, "MSGD-CR": 4.0}
-ROUNDS = 7
-UPDATES = 20
-"""Updates of each contender in a round."""
+LENGTHS = (50, 100, 200)
+HIDDEN = (50, 100)
+QUICK = (100, 50)
+"""Length and hidden size of `--quick`, and of the costs of a check."""
 
-Advance = Callable[[int], None]
-"""Makes that many updates."""
+ROUNDS = 11
+TURN_S = 0.06
+"""CPU seconds of a contender's turn, about; at least one call."""
+
+REST_S = 0.03
+"""Wall seconds before each turn: threads of JAX go on after it has answered, and CPU time
+counts all threads, so they would be charged to whoever comes next."""
+
+MEMORY_TRIAL = Trial(
+    task=TemporalOrder(length=200), omega_weight=VARIANTS["MSGD-CR"], check_every=50
+)
+
+
+class Times(NamedTuple):
+    """CPU and wall time, in seconds."""
+
+    cpu_s: float
+    wall_s: float
 
 
 @dataclass(frozen=True)
@@ -45,96 +72,161 @@ class Row:
     cpu_us_per_update: float
     wall_us_per_update: float
     gflops: float
-    """Useful floating-point operations, 3·2·B·H²·T an update, in 1e9 a CPU second."""
+    """Useful floating-point operations in 1e9 a CPU second."""
+    share_of_peak: float
+    """`gflops` over the peak measured in between."""
     ratio_to_nn_rnn: float
     """CPU time of `nn_rnn` MSGD-C at the same size, divided by this row's."""
 
 
-def nn_rnn(trial: Trial) -> Advance:
-    """Build what a researcher writes: nn.RNN, autograd, clip_grad_norm_, SGD; no Ω."""
-    task = trial.task
-    network = nn.RNN(task.inputs, trial.hidden, nonlinearity="tanh")
-    readout = nn.Linear(trial.hidden, task.outputs)
-    parameters = [*network.parameters(), *readout.parameters()]
-    optimiser = torch.optim.SGD(parameters, lr=trial.lr)
-    made = 0
-
-    def advance(updates: int) -> None:
-        nonlocal made
-        for _ in range(updates):
-            symbols, targets = draw_batch(
-                task, seed=0, purpose=rng.TRAIN, index=made, size=trial.batch
-            )
-            inputs = functional.one_hot(torch.from_numpy(symbols), task.inputs).float()
-            loss = functional.cross_entropy(
-                readout(network(inputs)[0][-1]), torch.from_numpy(targets)
-            )
-            optimiser.zero_grad()
-            loss.backward()
-            if trial.clip_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, trial.clip_norm)
-            optimiser.step()
-            made += 1
-
-    return advance
+def timed(work: Callable[[], object]) -> Times:
+    """Rest, do something once and say how long it took, all threads together."""
+    time.sleep(REST_S)
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return Times(time.process_time() - cpu, time.perf_counter() - wall)
 
 
-def ours(name: str, trial: Trial) -> Advance:
-    """Build an engine of ours, going on from call to call."""
-    engine, state = choose(name), fresh(trial)
-
-    def advance(updates: int) -> None:
-        nonlocal state
-        state = engine.advance(trial, state, updates)
-
-    return advance
+def turn(contender: Contender) -> tuple[Callable[[], object], int]:
+    """Warm a contender up; give what it does in its turn, and the updates of that."""
+    contender.advance(1)
+    calls = max(1, round(TURN_S / timed(partial(contender.advance, 1)).cpu_s))
+    return partial(contender.advance, calls), calls * contender.updates_a_call
 
 
-def contenders(length: int, hidden: int) -> dict[tuple[str, str], Advance]:
-    """Build all contenders of one size, by engine and variant."""
-    task = TemporalOrder(length=length)
-    trials = {
-        variant: Trial(task=task, hidden=hidden, omega_weight=weight)
+def take_turns(works: list[Callable[[], object]]) -> list[list[Times]]:
+    """Do all of them round after round; give the times of each."""
+    rounds = [[timed(work) for work in works] for _ in range(ROUNDS)]
+    return [list(each) for each in zip(*rounds, strict=True)]
+
+
+def median(times: list[Times], count: int = 1) -> Times:
+    """Give the medians over rounds, divided by `count`."""
+    cpu_s, wall_s = (statistics.median(each) / count for each in zip(*times, strict=True))
+    return Times(cpu_s, wall_s)
+
+
+def trials_of(length: int, hidden: int) -> dict[str, Trial]:
+    """Give a trial of each variant."""
+    return {
+        variant: Trial(
+            task=TemporalOrder(length=length), hidden=hidden, omega_weight=weight
+        )
         for variant, weight in VARIANTS.items()
     }
-    found = {("nn_rnn", "MSGD-C"): nn_rnn(trials["MSGD-C"])}
-    for variant, trial in trials.items():
-        found["plain", variant] = ours("plain", trial)
-    return found
 
 
-def measure(length: int, hidden: int) -> list[Row]:
-    """Let the contenders of one size take turns; give the medians."""
-    advances = contenders(length, hidden)
-    times: dict[tuple[str, str], list[tuple[float, float]]] = {key: [] for key in advances}
-    for advance in advances.values():
-        advance(UPDATES)
-    for _ in range(ROUNDS):
-        for key, advance in advances.items():
-            cpu, wall = time.process_time(), time.perf_counter()
-            advance(UPDATES)
-            spent = time.process_time() - cpu, time.perf_counter() - wall
-            times[key].append((spent[0] / UPDATES * 1e6, spent[1] / UPDATES * 1e6))
-    cpu_us = {key: statistics.median(cpu for cpu, _ in each) for key, each in times.items()}
-    wall_us = {
-        key: statistics.median(wall for _, wall in each) for key, each in times.items()
-    }
-    batch = Trial().batch
-    flop = 3 * 2 * batch * hidden**2 * length
-    return [
-        Row(
-            engine=key[0],
-            variant=key[1],
-            length=length,
-            hidden=hidden,
-            batch=batch,
-            cpu_us_per_update=cpu_us[key],
-            wall_us_per_update=wall_us[key],
-            gflops=flop / cpu_us[key] / 1e3,
-            ratio_to_nn_rnn=cpu_us["nn_rnn", "MSGD-C"] / cpu_us[key],
-        )
-        for key in advances
+def measure(length: int, hidden: int) -> tuple[list[Row], float]:
+    """Let the contenders of one size take turns; also give the peak, in Gflop/s."""
+    trials = trials_of(length, hidden)
+    found = contenders.contenders(trials)
+    works, updates = zip(*map(turn, found), strict=True)
+    peak()  # compiles it
+    peak_times, *times = take_turns([peak, *works])
+    peak_gflops = PEAK_FLOPS / min(each.cpu_s for each in peak_times) / 1e9
+    medians = [median(each, count) for each, count in zip(times, updates, strict=True)]
+    nn_rnn_s = next(
+        each.cpu_s
+        for contender, each in zip(found, medians, strict=True)
+        if contender.engine == "nn_rnn"
+    )
+    rows = [
+        row_of(contender, trials[contender.variant], each, nn_rnn_s, peak_gflops)
+        for contender, each in zip(found, medians, strict=True)
     ]
+    return rows, peak_gflops
+
+
+def row_of(
+    contender: Contender, trial: Trial, times: Times, nn_rnn_s: float, peak_gflops: float
+) -> Row:
+    """Write down what an update took."""
+    flop = 3 * 2 * trial.batch * trial.hidden**2 * trial.task.length
+    gflops = flop / times.cpu_s / 1e9
+    return Row(
+        engine=contender.engine,
+        variant=contender.variant,
+        length=trial.task.length,
+        hidden=trial.hidden,
+        batch=trial.batch,
+        cpu_us_per_update=times.cpu_s * 1e6,
+        wall_us_per_update=times.wall_s * 1e6,
+        gflops=gflops,
+        share_of_peak=gflops / peak_gflops,
+        ratio_to_nn_rnn=nn_rnn_s / times.cpu_s,
+    )
+
+
+def costs_of_checks() -> Generator[str]:
+    """Time what `fused_cpu` does at a check, beside updates of MSGD-C: a line each."""
+    engine = choose("fused_cpu")
+    trials = trials_of(*QUICK)
+    trial, updates = trials["MSGD-CR"], 200
+    state = engine.advance(trial, fresh(trial), updates)
+
+    def count(stop_at: int) -> tuple[int, int]:
+        return engine.count_errors(trial, state.parameters, check=1, stop_at=stop_at)
+
+    errors, sequences = count(SUCCESS_BELOW)
+    works = {
+        "an update": partial(engine.advance, trials["MSGD-C"], state, updates),
+        f"check of {CHECK_SEQUENCES:,} sequences": partial(count, CHECK_SEQUENCES + 1),
+        f"check stopped at error {errors}, after {sequences} sequences": partial(
+            count, SUCCESS_BELOW
+        ),
+        "a whole check of an unsolved trial, with Ω and ρ": partial(
+            checked, trial, state, engine
+        ),
+    }
+    update, *checks = map(median, take_turns(list(works.values())))
+    update_s = update.cpu_s / updates
+    for what, times in zip(list(works)[1:], checks, strict=True):
+        yield f"{what}: {times.cpu_s / update_s:.1f} updates' time ({times.cpu_s * 1e6:,.0f} µs)"
+
+
+def added_memory() -> str:
+    """Measure in a fresh process what training adds to a worker that is ready to begin."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import update; update.train_and_tell_memory()"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def train_and_tell_memory() -> None:
+    """Print the peak resident memory of updates and checks, beyond that of a ready worker.
+
+    Ready is a worker that has used all of its compiled code, on the smallest trial: only
+    then has Numba loaded that code, and itself.
+    """
+    memory = Path("/proc/self/clear_refs")
+    if not memory.exists():
+        print("not measured: it takes Linux")
+        return
+    engine = choose("fused_cpu")
+    built = _status_mb("VmRSS")
+    _train_and_check(Trial(task=TemporalOrder(length=10), hidden=1, check_every=1), engine)
+    ready = _status_mb("VmRSS")
+    memory.write_text("5")  # forget the peak so far
+    _train_and_check(MEMORY_TRIAL, engine)
+    added = _status_mb("VmHWM") - ready
+    print(f"{added:.1f} MB to train, {ready - built:.0f} MB to load compiled code before")
+
+
+def _train_and_check(trial: Trial, engine: Engine) -> None:
+    state = engine.advance(trial, fresh(trial), trial.check_every)
+    state = checked(trial, state, engine)
+    engine.count_errors(trial, state.parameters, check=1, stop_at=CHECK_SEQUENCES + 1)
+
+
+def _status_mb(name: str) -> float:
+    """Read a line of /proc/self/status, in MB; the kernel writes KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    line = next(each for each in lines if each.startswith(name))
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 def processor() -> str:
@@ -147,31 +239,55 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def libraries() -> str:
+    """Name the versions of what is timed."""
+    jax = f", jax {contenders.jax.__version__}" if contenders.jax else ""
+    return f"torch {torch.__version__}, numba {numba.__version__}{jax}"
+
+
+def show(rows: list[Row], peak_gflops: float) -> None:
+    """Print one size."""
+    print(f"\nT = {rows[0].length}, H = {rows[0].hidden}; peak {peak_gflops:.0f} Gflop/s")
+    print("engine     variant    T    H  CPU µs  wall µs  Gflop/s  % of peak  × nn_rnn")
+    for row in rows:
+        print(
+            f"{row.engine:10} {row.variant:8} {row.length:3} {row.hidden:4} "
+            f"{row.cpu_us_per_update:7,.0f} {row.wall_us_per_update:8,.0f} "
+            f"{row.gflops:8.1f} {row.share_of_peak:10.1%} {row.ratio_to_nn_rnn:9.2f}"
+        )
+
+
+def keep_to_one_core() -> None:
+    """Let no library use more than one thread; JAX obeys nothing else."""
+    torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
 def main() -> None:
     """Measure, print a table, and write it as JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="T=100, hidden 50 only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows here")
     words = parser.parse_args()
-    torch.set_num_threads(1)
-    sizes = (
-        [(100, 50)] if words.quick else [(t, h) for h in (50, 100) for t in (50, 100, 200)]
-    )
+    keep_to_one_core()
+    print(f"{processor()}, {MACHINE.name}; {libraries()}")
+    if contenders.jax is None:
+        print("JAX is not installed: no rows `jax`. `pip install jax` adds them.")
+    found: list[Row] = []
+    every = [(length, hidden) for hidden in HIDDEN for length in LENGTHS]
+    for length, hidden in [QUICK] if words.quick else every:
+        rows, peak_gflops = measure(length, hidden)
+        show(rows, peak_gflops)
+        found += rows
+    print(f"\nfused_cpu at T = {QUICK[0]}, H = {QUICK[1]}, beside an update of MSGD-C:")
+    print(*costs_of_checks(), sep="\n")
     print(
-        f"{processor()}, {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
+        f"memory beyond Python and libraries, T = {MEMORY_TRIAL.task.length}, MSGD-CR: "
+        f"{added_memory()}"
     )
-    print("engine   variant    T    H   CPU µs/update  wall µs/update  Gflop/s  × nn_rnn")
-    rows: list[Row] = []
-    for length, hidden in sizes:
-        for row in measure(length, hidden):
-            rows.append(row)
-            print(
-                f"{row.engine:8} {row.variant:8} {row.length:4} {row.hidden:4} "
-                f"{row.cpu_us_per_update:14,.0f} {row.wall_us_per_update:15,.0f} "
-                f"{row.gflops:8.1f} {row.ratio_to_nn_rnn:9.2f}"
-            )
     if words.json:
-        words.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        words.json.write_text(json.dumps([asdict(row) for row in found], indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -58,19 +58,19 @@ def training(
     budget: int,
     engine: Engine,
     checkpoint: Checkpoints | None = None,
-    chunk_s: float = 1.0,
+    chunk_s: float = 2.0,
     checkpoint_every_s: float = 30.0,
 ) -> Generator[State]:
-    """Train a trial in chunks of about `chunk_s` seconds, giving the state after each.
+    """Train a trial, giving the state every `chunk_s` seconds, about, and at the end.
 
-    Where the chunks are cut changes no number. Closing the iterator saves a checkpoint.
+    Where training is cut into calls of the engine changes no number. Closing the iterator saves a checkpoint.
 
     Args:
         trial: What to train.
         budget: Updates to make at most; a positive multiple of `trial.check_every`.
         engine: What makes the updates.
         checkpoint: Where unsolved trials are kept, to go on from.
-        chunk_s: Seconds between two states, about.
+        chunk_s: Seconds between two states, about; also how long a call of the engine lasts.
         checkpoint_every_s: Seconds between two checkpoints, at least.
 
     Raises:
@@ -79,16 +79,18 @@ def training(
     require_budget(trial.check_every, budget)
     keep = checkpoint or Checkpoints()
     state = keep.load(trial, engine.numerics_id) or fresh(trial)
-    saved_at, chunk = time.monotonic(), 10
+    chunk = 10
     try:
         yield state
+        given_at = saved_at = time.monotonic()
         while not finished(trial, state, budget):
-            began = time.monotonic()
             state, chunk = advance_chunk(trial, state, engine, chunk, chunk_s)
-            yield state
-            if began - saved_at >= checkpoint_every_s:
+            if time.monotonic() - saved_at >= checkpoint_every_s:
                 keep.save(trial, engine.numerics_id, state)
-                saved_at = began
+                saved_at = time.monotonic()
+            if time.monotonic() - given_at >= chunk_s or finished(trial, state, budget):
+                yield state
+                given_at = time.monotonic()
     finally:
         keep.save(trial, engine.numerics_id, state)
 

@@ -25,12 +25,15 @@ Ending = Literal["solved", "unsolved", "diverged", "failed"]
 
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
 
+CHUNK_S = 2.0
+"""Seconds between two reports: each costs Ray and the driver about 10 ms of the same cores."""
+
 COMMIT_EVERY_S = 30.0
 """A pack that lasts longer commits part by part, at least this often."""
 
 
 def train_pack(
-    pack: Pack, store: Store, engine: Engine, *, chunk_s: float = 1.0
+    pack: Pack, store: Store, engine: Engine, *, chunk_s: float = CHUNK_S
 ) -> Generator[Progress]:
     """Train a pack's trials one after another and commit their results.
 

@@ -155,6 +155,15 @@ def test_interrupted_again_and_again_is_the_same(
     assert found == train(one, budget=30, engine=ENGINE)
 
 
+def test_a_state_is_given_now_and_then_and_at_the_end_however_often_one_checks() -> None:
+    given = list(training(SMALL, budget=60, engine=ENGINE, chunk_s=3600.0))
+    assert [state.update for state in given] == [0, 60]
+    assert [check.update for check in given[-1].checks] == [10, 20, 30, 40, 50, 60]
+    often = list(training(SMALL, budget=60, engine=ENGINE, chunk_s=0.0))
+    assert len(often) > 20
+    assert often[-1].checks == given[-1].checks
+
+
 def test_killed_between_two_checkpoints_is_the_same(tmp_path: Path) -> None:
     kept, copied = CheckpointFolder(tmp_path / "kept"), tmp_path / "copied"
     states = training(
@@ -171,7 +180,7 @@ def test_killed_between_two_checkpoints_is_the_same(tmp_path: Path) -> None:
     list(states)
     found = CheckpointFolder(copied).load(SMALL, ENGINE.numerics_id)
     assert found is not None
-    assert found.update == 16
+    assert found.update == 17
     resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=CheckpointFolder(copied))
     assert resumed == train(SMALL, budget=40, engine=ENGINE)
 

@@ -47,7 +47,7 @@ def run(
     return [
         progress
         for pack in packs(work, size)
-        for progress in train_pack(pack, kept, engine or ENGINE)
+        for progress in train_pack(pack, kept, engine or ENGINE, chunk_s=0.0)
     ]
 
 

@@ -59,6 +59,8 @@ SHAPES = [
     (64, 20, 100),
     (100, 20, 100),
     (130, 7, 50),
+    (512, 3, 10),
+    (5, 100, 10),
 ]
 """Hidden units, sequences, steps: with and without padding, with and without room in it
 for the six inputs."""

@@ -53,6 +53,19 @@ def test_a_run_gives_every_trial_a_result_and_a_second_trains_nothing(
     assert set(executions(undisturbed, "started").values()) == {1}
 
 
+def test_a_run_and_its_status_tell_how_much_of_the_cores_the_engine_had(
+    undisturbed: Folder,
+) -> None:
+    status = json.loads(undisturbed.sweep("status", "small.py", "--json").stdout)
+    used = status["used"]
+    assert 0.2 < status["efficiency"] < 1
+    assert status["efficiency"] == (used["update_s"] + used["check_s"]) / used["worker_s"]
+    assert 0 < status["check_share"] < 0.5
+    told = f"efficiency {100 * status['efficiency']:.1f} % of the cores"
+    assert told in undisturbed.sweep("status", "small.py").stdout
+    assert told in undisturbed.sweep("run", "small.py").stderr
+
+
 def test_packs_and_workers_change_no_byte_of_the_table(
     undisturbed: Folder, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from sweeps.plan import Pack, Plan, cost
 from sweeps.progress import Progress
 
 HEARTBEAT_S = 1.0
+RECENT_S = 10.0
+"""What `updates_per_s` is a mean over."""
 STALE_S = 30.0
 """A snapshot older than this is of a run that has gone."""
 
@@ -93,6 +96,8 @@ class Tracker:
     update_s: float = 0.0
     check_s: float = 0.0
     _reported_at: dict[int, float] = field(default_factory=dict[int, float])
+    _recent: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
+    """When updates were reported of late, and how many there were by then."""
 
     def report(self, number: int, progress: Progress) -> None:
         """Take in what pack `number` reports; one that started again counts anew."""
@@ -111,6 +116,9 @@ class Tracker:
         self.check_s += progress.check_s - before.check_s
         self.cost_done += made * self._cost(number, progress.trial_id)
         self.latest[number] = progress
+        self._recent.append((now, self.updates))
+        while len(self._recent) > 2 and now - self._recent[0][0] > RECENT_S:
+            self._recent.popleft()
 
     def snapshot(self) -> Snapshot:
         """Say where the run stands now."""
@@ -127,7 +135,7 @@ class Tracker:
             failed=ended["failed"],
             running=[r for r in map(self._running, self.packs) if r is not None],
             updates=self.updates,
-            updates_per_s=sum(self.rates[n] for n in self.rates if not self._over(n)),
+            updates_per_s=self._speed(now),
             efficiency=self.efficiency(),
             elapsed_s=now - self.began_at,
             eta_s=self._eta(now),
@@ -142,6 +150,13 @@ class Tracker:
             return Efficiency()
         worker_s = self.cpus * (self.last_report_at - self.first_report_at)
         return Efficiency(self.update_s, self.check_s, worker_s)
+
+    def _speed(self, now: float) -> float:
+        """Give updates a second of late; trials may be shorter than a report's interval."""
+        if all(self._over(number) for number in self.latest):
+            return 0.0
+        since, updates = self._recent[0]
+        return (self.updates - updates) / (now - since) if now > since else 0.0
 
     def _ended(self) -> dict[str, int]:
         kinds = ("solved", "unsolved", "diverged", "failed")

@@ -60,7 +60,11 @@ def test_another_installation_has_another_folder(
 def test_another_processor_has_another_folder(tmp_path: Path) -> None:
     printed = {
         subprocess.run(
-            [sys.executable, "-c", "from rnnlab.code_cache import *; print(cache_folder())"],
+            [
+                sys.executable,
+                "-c",
+                "from rnnlab.code_cache import *; print(cache_folder())",
+            ],
             env={**os.environ, "RNNLAB_CACHE": str(tmp_path), **more},
             capture_output=True,
             text=True,

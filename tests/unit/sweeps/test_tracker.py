@@ -91,6 +91,20 @@ def test_efficiency_is_of_the_time_between_the_first_report_and_the_last() -> No
     assert used.efficiency == 0.2 / used.worker_s
 
 
+def test_the_speed_is_of_late_and_counts_packs_that_have_ended() -> None:
+    found = tracker()
+    names = [pack.trials[0].trial_id for pack in found.packs]
+    began = time.monotonic()
+    found.report(1, Progress(names[0]))
+    time.sleep(0.1)
+    found.report(1, Progress(names[0], update=60, made=60))
+    found.report(2, Progress(names[1], update=40, made=40, unsolved=1))
+    assert 0 < found.snapshot().updates_per_s <= 100 / 0.1
+    assert found.snapshot().updates_per_s > 50 / (time.monotonic() - began)
+    found.report(1, Progress(names[0], update=100, made=160, unsolved=2))
+    assert found.snapshot().updates_per_s == 0
+
+
 def test_the_time_left_shrinks_to_nothing() -> None:
     found = tracker()
     assert found.snapshot().eta_s is None

@@ -1,6 +1,6 @@
 """The `sweep` command: data on stdout, progress on stderr.
 
-Exit codes: 0 everything has a result, 1 some trials failed, 2 usage, 130 interrupted.
+Exit codes: 0 everything has a result, 1 some trials failed or differ, 2 usage, 130 interrupted.
 """
 
 import json
@@ -140,7 +140,32 @@ class Draw:
         return 0
 
 
-Verbs = List | Plan | Run | Status | Show | Draw
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """Train random finished trials again and compare all numbers, bit for bit."""
+
+    selection: Selection
+    sample: Annotated[int, tyro.conf.arg(metavar="K")] = 5
+    """How many trials."""
+    seed: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Draws the same trials again; without it, others every time."""
+    cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Trials at a time, one core each; without it, every core of this machine."""
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print a verdict for each trial; the exit code is 1 where one differs."""
+        from sweeps.verify import lines, verify_sample
+
+        facts = verify_sample(
+            resolve(self.selection), self.sample, self.seed, RunOptions(cpus=self.cpus)
+        )
+        _print(facts, lines(facts), self.json)
+        return 1 if facts["different"] else 0
+
+
+Verbs = List | Plan | Run | Status | Show | Draw | Verify
 
 
 def main() -> None:

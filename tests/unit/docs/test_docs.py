@@ -10,7 +10,7 @@ from sweeps.experiment import names
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-VERBS = {"list", "plan", "run", "status", "show", "draw"}
+VERBS = {"list", "plan", "run", "status", "show", "draw", "verify"}
 
 
 def test_the_readme_is_short() -> None:

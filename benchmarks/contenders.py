@@ -26,12 +26,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rnnlab import Trial, rng
+from rnnlab.bounds import VALID_BOUND
 from rnnlab.data import draw_batch
 from rnnlab.engines import choose
 from rnnlab.engines.fused_cpu import microkernel
 from rnnlab.engines.fused_cpu.operations import MACHINE, TILE_ROWS
 from rnnlab.init import initial_parameters
-from rnnlab.omega import BOUND, omega_gradient
+from rnnlab.omega import omega_gradient
 from rnnlab.train import fresh
 
 try:
@@ -273,7 +274,7 @@ def _jax_omega_gradient(w_rec: Any, hidden: Any, dhidden: Any) -> Any:
     local = dhidden * (1 - hidden * hidden)
     arriving = local @ w_rec
     squared = jnp.sum(dhidden * dhidden, axis=-1)
-    valid = squared >= BOUND
+    valid = squared >= VALID_BOUND
     squared = jnp.where(valid, squared, 1)
     excess = jnp.sum(arriving * arriving, axis=-1) / squared - 1
     factor = 4 * excess / squared * valid / jnp.maximum(valid.sum(), 1)

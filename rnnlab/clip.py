@@ -4,8 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-REPAIR_ABOVE = 1e10
-REPAIR_RATE = 0.02
+from rnnlab.bounds import REPAIR_ABOVE, REPAIR_RATE
 
 
 def global_norm(grads: list[Tensor]) -> Float[Tensor, ""]:

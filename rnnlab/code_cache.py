@@ -9,14 +9,21 @@ import functools
 import hashlib
 import json
 import os
+import shutil
+import sys
+import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from rnnlab.numerics import source_files, source_hash
+
+CODE = "*/*.nb[ci]"
+"""Numba's files: machine code, and an index for each function."""
+OLD_S = 30 * 86_400.0
 
 
 @functools.cache
@@ -29,19 +36,36 @@ def cache_folder() -> Path:
     Raises:
         OSError: If it cannot be made or written.
     """
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("RNNLAB_CACHE") or Path(base) / "rnnlab") / _key()
-    remedy = (
-        f"Compiled code is kept in {folder}, which cannot be written. "
-        "Set RNNLAB_CACHE to a folder that can."
-    )
+    folder = _base() / _key()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"{remedy} ({error.strerror})") from None
+        raise _not_written(folder, error) from None
     if not os.access(folder, os.W_OK):
-        raise OSError(remedy)
+        raise _not_written(folder)
     return folder
+
+
+def _base() -> Path:
+    if asked := os.environ.get("RNNLAB_CACHE"):
+        return Path(asked).expanduser()
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches) / "rnnlab"
+    try:
+        return Path.home() / ".cache" / "rnnlab"
+    except RuntimeError:
+        raise OSError(
+            "There is no home folder to keep compiled code in. "
+            "Set RNNLAB_CACHE to a folder that can be written."
+        ) from None
+
+
+def _not_written(folder: Path, error: OSError | None = None) -> OSError:
+    why = f" ({error.strerror or error})" if error else ""
+    return OSError(
+        f"Compiled code is kept in {folder}, which cannot be written{why}. "
+        "Set RNNLAB_CACHE to a folder that can."
+    )
 
 
 def kept(dispatcher: Any) -> Any:
@@ -71,41 +95,60 @@ def keeping() -> Generator[None]:
         config.CACHE_DIR = before
 
 
-def compile_once(name: str, files: str, compile_all: Callable[[], None]) -> None:
+def compile_once(name: str, compile_all: Callable[[], None]) -> None:
     """Compile, unless some process has done so and left its code unharmed.
 
     Of several processes that start at once, one compiles and the others wait.
 
     Args:
         name: Of what is compiled.
-        files: The pattern of its files in the cache folder.
         compile_all: Compiles functions that are `kept`.
+
+    Raises:
+        OSError: If there is no place for compiled code.
     """
-    done = cache_folder() / f"{name}.json"
+    folder = cache_folder()
+    done = folder / f"{name}.json"
     if _unharmed(done):
         return
-    with FileLock(done.with_suffix(".lock")):
-        if _unharmed(done):
-            return
-        for path in cache_folder().glob(files):
-            path.unlink()
-        compile_all()
-        hashes = {
-            str(path.relative_to(done.parent)): _hash(path)
-            for path in cache_folder().glob(files)
-        }
-        temporary = done.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(hashes), encoding="utf-8")
-        temporary.replace(done)
+    try:
+        with FileLock(done.with_suffix(".lock")):
+            if not _unharmed(done):
+                _compile(folder, done, compile_all)
+    except OSError as error:
+        raise _not_written(folder, error) from None
+
+
+def _compile(folder: Path, done: Path, compile_all: Callable[[], None]) -> None:
+    """Compile into an empty folder, and write down the hash of what has come of it."""
+    for path in folder.glob(CODE):
+        path.unlink()
+    _forget_old(folder.parent)
+    compile_all()
+    hashes = {str(path.relative_to(folder)): _hash(path) for path in folder.glob(CODE)}
+    temporary = done.with_suffix(f".{os.getpid()}")
+    temporary.write_text(json.dumps(hashes), encoding="utf-8")
+    temporary.replace(done)
 
 
 def _unharmed(done: Path) -> bool:
-    """Say whether all files that were left are as they were."""
+    """Say whether all files that were left are as they were; mark them as used."""
     try:
         hashes = json.loads(done.read_text(encoding="utf-8"))
-        return all(_hash(done.parent / name) == digest for name, digest in hashes.items())
+        same = [_hash(done.parent / name) == digest for name, digest in hashes.items()]
     except (OSError, ValueError, AttributeError):
         return False
+    with suppress(OSError):
+        os.utime(done)
+    return bool(same) and all(same)
+
+
+def _forget_old(base: Path) -> None:
+    """Remove folders that no process has used for a month."""
+    for done in base.glob("*/*.json"):
+        with suppress(OSError):
+            if time.time() - done.stat().st_mtime > OLD_S:
+                shutil.rmtree(done.parent, ignore_errors=True)
 
 
 def _hash(path: Path) -> str:
@@ -122,6 +165,8 @@ def _key() -> str:
     stamps = [f"{path} {path.stat().st_mtime_ns}" for path in source_files()]
     facts = [
         source_hash(),
+        str(sys.implementation.cache_tag),
+        sys.abiflags,
         numba.__version__,
         llvmlite.__version__,
         *target.codegen().magic_tuple(),

@@ -5,11 +5,15 @@ Numba is imported only when something is compiled: planning a sweep needs none o
 
 import functools
 import inspect
+import logging
+import pickle
 import types
 from collections.abc import Callable
 from typing import Any
 
 from rnnlab.code_cache import has_file, keeping, kept
+
+_log = logging.getLogger(__name__)
 
 
 @functools.cache
@@ -30,10 +34,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         >>> compiled(philox)(1, 2, 3, 4, 5, 6) == philox(1, 2, 3, 4, 5, 6)
         True
     """
-    import numba
-
-    twin = _twin(function)
-    return kept(numba.njit(error_model="numpy", nogil=True)(twin))  # pyright: ignore
+    return kept(_inner(function))
 
 
 @functools.cache
@@ -52,15 +53,28 @@ def drawer(draw_example: Callable[..., int]) -> Any:
 
     integer = numba.int64
     signature = integer(*[integer] * 5, integer[::1])
-    with keeping():
-        return numba.cfunc(signature, cache=has_file(draw_example))(_twin(draw_example))
+    twin = _twin(draw_example)
+    try:
+        with keeping():
+            return numba.cfunc(signature, cache=has_file(draw_example))(twin)
+    except (EOFError, pickle.UnpicklingError):
+        _log.warning("the kept code of %s is damaged: compiling", draw_example.__qualname__)
+        return numba.cfunc(signature)(twin)
+
+
+@functools.cache
+def _inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function as part of another: only what is called from Python is kept."""
+    import numba
+
+    return numba.njit(error_model="numpy", nogil=True)(_twin(function))  # pyright: ignore
 
 
 def _twin(function: Callable[..., Any]) -> types.FunctionType:
     """Copy a function, with compiled functions in place of those of ours that it calls."""
     plain = inspect.unwrap(function)
     called = {
-        name: compiled(value)
+        name: _inner(value)
         for name in plain.__code__.co_names
         if isinstance(value := plain.__globals__.get(name), types.FunctionType)
     }

@@ -10,6 +10,7 @@ import numpy as np
 ROOT = Path(__file__).parent
 
 SCIENCE = (
+    "bounds.py",
     "clip.py",
     "compiled.py",
     "data.py",

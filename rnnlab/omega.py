@@ -17,9 +17,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rnnlab.bounds import VALID_BOUND
 from rnnlab.spec import Activation
-
-BOUND = 1e-20
 
 
 class Omega(NamedTuple):
@@ -113,7 +112,7 @@ def _terms(
     local = dhidden * slope(hidden, activation)
     arriving = local @ w_rec
     squared = dhidden.square().sum(-1)
-    valid = squared >= BOUND
+    valid = squared >= VALID_BOUND
     squared = torch.where(valid, squared, torch.ones_like(squared))
     excess = arriving.square().sum(-1) / squared - 1
     return _Terms(local, arriving, excess, squared, valid)

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("rnnlab", "torch", "ray", "numba", "numpy", "pyarrow", "pandas")
+PACKAGES = ("rnnlab", "torch", "ray", "numba", "llvmlite", "numpy", "pyarrow", "pandas")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Attempts:
         """Append one event with the time, the host and the process.
 
         Args:
-            event: "session", "started", "restarted", "finished" or "failed".
+            event: "session", "started", "restarted", "finished", "failed" or "ended".
             facts: What there is to say; values that JSON can write.
         """
         line = {
@@ -87,6 +87,7 @@ def circumstances() -> dict[str, Any]:
         "machine": platform.machine(),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "libc": " ".join(platform.libc_ver()),
         "cpus": os.cpu_count(),
         "versions": {name: _version(name) for name in PACKAGES},
         "commit": _commit(),

@@ -101,7 +101,9 @@ def drive(words: Driver, stop: Stop) -> int:
     if not work.to_run:
         return finish(chosen)
     store.create()
-    prepare(words.run.engine)
+    prepare(words.run.engine, stop)
+    if stop.asked:
+        return INTERRUPTED
     run_packs(chosen, work, words.run, store, stop)
     if stop.asked:
         store.compact()
@@ -109,16 +111,23 @@ def drive(words: Driver, stop: Stop) -> int:
     return finish(chosen)
 
 
-def prepare(engine: str) -> None:
+def prepare(engine: str, stop: Stop) -> None:
     """Let the engine compile what it must, and say so, before workers start.
+
+    Compiling cannot be asked to stop: Ctrl-C breaks it off.
 
     Raises:
         SweepError: If there is no place for compiled code.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         choose(engine)
     except OSError as error:
         raise SweepError(str(error)) from None
+    except KeyboardInterrupt:
+        stop.ask()
+    finally:
+        signal.signal(signal.SIGINT, stop)
 
 
 def run_packs(

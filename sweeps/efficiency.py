@@ -5,8 +5,9 @@ efficiency  = CPU time in the engine / (workers · time from the first trial's s
 check share = CPU time in checks / CPU time in the engine
 """
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -20,6 +21,17 @@ class Efficiency:
     """CPU seconds in checks."""
     worker_s: float = 0.0
     """Workers · seconds from the first trial's start to the last one's end."""
+
+    @classmethod
+    def of(cls, facts: object) -> "Efficiency":
+        """Read what was written down; nothing where somebody has harmed it."""
+        if not isinstance(facts, Mapping):
+            return cls()
+        found: list[Any] = [facts.get(each.name) for each in fields(cls)]
+        possible = all(
+            isinstance(value, (int, float)) and 0 <= value < math.inf for value in found
+        )
+        return cls(*found) if possible else cls()
 
     @property
     def efficiency(self) -> float | None:
@@ -43,13 +55,8 @@ class Efficiency:
 
 def of_events(events: Iterable[Mapping[str, Any]]) -> Efficiency:
     """Add up what the runs of a sweep wrote down when they ended."""
-    total = Efficiency()
-    for event in events:
-        if event["event"] == "ended":
-            total += Efficiency(
-                *(event[name] for name in ("update_s", "check_s", "worker_s"))
-            )
-    return total
+    ended = (Efficiency.of(event) for event in events if event["event"] == "ended")
+    return sum(ended, Efficiency())
 
 
 def told(found: Efficiency) -> str | None:
@@ -57,12 +64,12 @@ def told(found: Efficiency) -> str | None:
 
     Example:
         >>> told(Efficiency(update_s=96.0, check_s=2.0, worker_s=100.0))
-        'efficiency 98.0 % of the cores, checks 2.0 % of it'
+        'all runs so far: efficiency 98.0 % of the cores, checks 2.0 % of it'
         >>> told(Efficiency())
     """
     if found.efficiency is None or found.check_share is None:
         return None
     return (
-        f"efficiency {100 * found.efficiency:.1f} % of the cores, "
+        f"all runs so far: efficiency {100 * found.efficiency:.1f} % of the cores, "
         f"checks {100 * found.check_share:.1f} % of it"
     )

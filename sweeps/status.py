@@ -37,8 +37,7 @@ def status(chosen: Chosen) -> dict[str, Any]:
         else:
             counts["failed" if name in failed else "waiting"] += 1
     used = of_events(events(chosen.folder / "attempts"))
-    if snapshot:
-        used += Efficiency(**snapshot["efficiency"])
+    used += Efficiency.of(snapshot.get("efficiency"))
     return {
         "sweep": chosen.experiment.sweep.name,
         "budget": chosen.budget,

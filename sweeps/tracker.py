@@ -7,6 +7,7 @@ that `sweep status` sees a run of another terminal.
 import json
 import os
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -98,9 +99,15 @@ class Tracker:
     _reported_at: dict[int, float] = field(default_factory=dict[int, float])
     _recent: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
     """When updates were reported of late, and how many there were by then."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """Reports come from one thread, snapshots are asked for by another."""
 
     def report(self, number: int, progress: Progress) -> None:
         """Take in what pack `number` reports; one that started again counts anew."""
+        with self._lock:
+            self._report(number, progress)
+
+    def _report(self, number: int, progress: Progress) -> None:
         now = time.monotonic()
         before = self.latest.get(number, Progress())
         if progress.made < before.made:
@@ -122,6 +129,10 @@ class Tracker:
 
     def snapshot(self) -> Snapshot:
         """Say where the run stands now."""
+        with self._lock:
+            return self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
         now = time.monotonic()
         ended = self._ended()
         return Snapshot(

@@ -61,6 +61,9 @@ SHAPES = [
     (130, 7, 50),
     (512, 3, 10),
     (5, 100, 10),
+    (10, 7, 10),
+    (26, 7, 10),
+    (58, 7, 10),
 ]
 """Hidden units, sequences, steps: with and without padding, with and without room in it
 for the six inputs."""
@@ -485,25 +488,37 @@ def test_an_engine_carries_its_name_into_the_result(name: str) -> None:
     assert found.numerics_id.startswith(f"{name}-")
 
 
-SOLVED_BY_PLAIN: dict[str, tuple[int, Callable[[Trial], Trial]]] = {
-    "MSGD": (0, lambda one: replace(one, clip_norm=None)),
-    "MSGD-C": (3, lambda one: one),
-    "MSGD-CR": (5, lambda one: replace(one, omega_weight=4.0)),
+SOLVED_BY_PLAIN: dict[str, tuple[list[int], Callable[[Trial], Trial]]] = {
+    "MSGD": ([], lambda one: replace(one, clip_norm=None)),
+    "MSGD-C": ([10_000, 24_000, 28_000], lambda one: one),
+    "MSGD-CR": (
+        [4_000, 10_000, 16_000, 20_000, 26_000],
+        lambda one: replace(one, omega_weight=4.0),
+    ),
 }
-"""Solved of 5 seeds within 30,000 updates, smart tanh, T = 50: docs/log.md, 2026-11-23."""
+"""When seeds 0 to 4 were solved, in order; smart tanh, T = 50: docs/log.md, 2026-11-23."""
+
+NEAR = 6_000
+"""Updates. Trajectories part by rounding, but from one start they are solved about as soon;
+seen: within 2,000."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", SOLVED_BY_PLAIN)
 @pytest.mark.parametrize("name", sorted(set(ENGINES) - {"plain"}))
-def test_as_many_trials_are_solved_as_with_plain(name: str, variant: str) -> None:
+def test_trials_are_solved_as_often_and_as_soon_as_with_plain(
+    name: str, variant: str
+) -> None:
     recorded, changed = SOLVED_BY_PLAIN[variant]
     task = TemporalOrder(length=50)
     found = [
         train(changed(Trial(task=task, seed=seed)), budget=30_000, engine=made(name))
         for seed in range(5)
     ]
-    ours = wilson(sum(each.outcome == "solved" for each in found), 5)
-    theirs = wilson(recorded, 5)
+    solved = sorted(each.updates for each in found if each.outcome == "solved")
+    ours, theirs = wilson(len(solved), 5), wilson(len(recorded), 5)
     assert ours.low <= theirs.high
     assert theirs.low <= ours.high
+    for when, plain in zip(solved, recorded, strict=False):
+        assert abs(when - plain) <= NEAR
+    assert (variant == "MSGD") == (not solved)

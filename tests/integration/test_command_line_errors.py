@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Folder:
         (["run", "figure7", "--pack", "0"], "--pack must be at least 1, got 0."),
         (
             ["run", "figure7", "--engine", "warp"],
-            "No engine is called 'warp'. Known: plain.",
+            "No engine is called 'warp'. Known: fused_cpu, plain.",
         ),
         (["show", "zzz"], "No trial's id begins with 'zzz'"),
         (["show", ""], "trials' ids begin with ''"),

@@ -38,7 +38,7 @@ def test_of_workers_that_start_at_once_one_compiles_and_harm_is_noticed(
     began = time.monotonic()
     workers = [start(tmp_path) for _ in range(3)]
     printed = [worker.communicate(timeout=120) for worker in workers]
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 120  # 25 s where nothing else runs
     assert [worker.returncode for worker in workers] == [0, 0, 0]
     assert len({out for out, _ in printed}) == 1
     assert sorted(SAYS in err for _, err in printed) == [False, False, True]
@@ -46,8 +46,9 @@ def test_of_workers_that_start_at_once_one_compiles_and_harm_is_noticed(
     began = time.monotonic()
     later = start(tmp_path)
     out, err = later.communicate(timeout=60)
-    assert (out, err) == (printed[0][0], "")
-    assert time.monotonic() - began < 10
+    assert out == printed[0][0]
+    assert SAYS not in err
+    assert time.monotonic() - began < 15
 
     (code,) = tmp_path.glob("*/*/kernel.advance*.nbc")
     whole = code.read_bytes()
@@ -68,5 +69,6 @@ def test_no_place_for_compiled_code_is_one_line_with_a_remedy(tmp_path: Path) ->
     )
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
-    assert "cannot be written. Set RNNLAB_CACHE to a folder that can" in last
+    assert "which cannot be written (Not a directory)" in last
+    assert "Set RNNLAB_CACHE to a folder that can" in last
     assert "Traceback" not in done.stderr

@@ -28,7 +28,8 @@ def folder(tmp_path: Path) -> Folder:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "null", "5", "{", '{"parts": null}', '{"parts": {}}']
+    "text",
+    ["[]", "null", "5", "{", '{"parts": null}', '{"parts": {}}', '{"event": "ended"}'],
 )
 @pytest.mark.parametrize("name", ["manifest.json", "progress.json", "attempts/x.jsonl"])
 def test_a_harmed_derived_file_changes_no_answer(

@@ -15,7 +15,7 @@ import numpy as np
 from rnnlab import rng
 from rnnlab.code_cache import compile_once, kept
 from rnnlab.compiled import drawer
-from rnnlab.data import Batch
+from rnnlab.data import Batch, draw_batch
 from rnnlab.engines import CHECK_SEQUENCES, Gradients
 from rnnlab.engines.fused_cpu import kernel
 from rnnlab.engines.fused_cpu.network import (
@@ -34,7 +34,7 @@ from rnnlab.init import initial_parameters
 from rnnlab.numerics import numerics_id
 from rnnlab.spec import Trial
 from rnnlab.state import Parameters, State, Totals
-from rnnlab.tasks import TemporalOrder
+from rnnlab.tasks import Task, TemporalOrder
 
 PRODUCT_ROWS = 80
 """Rows of a product for the gradient of W_rec: few enough to stay in the nearest cache."""
@@ -43,6 +43,8 @@ CHECK_BATCH = 24
 """Sequences that a check looks at together."""
 
 ROOMS_KEPT = 4
+TRIED = 64
+"""Sequences of a task that are looked at before the kernel draws any."""
 
 _log = logging.getLogger(__name__)
 
@@ -96,14 +98,14 @@ class FusedCpu:
         load(state.parameters, room.parameters)
         totals = np.array(_as_tuple(state.totals), dtype=np.float64)
         made, diverged = self._compiled.advance(
-            drawer(trial.task.draw_example),
+            _drawer(trial.task),
             _settings(trial),
             room.network,
             room.gradient,
             room.work,
             totals,
-            state.update,
-            updates,
+            int(state.update),  # another kind of integer would compile all anew
+            int(updates),
         )
         return replace(
             state,
@@ -120,18 +122,23 @@ class FusedCpu:
         room = self._room(_shape(trial, CHECK_BATCH), 2, 0)
         load(parameters, room.parameters)
         return self._compiled.count_errors(
-            drawer(trial.task.draw_example),
+            _drawer(trial.task),
             _settings(trial),
             room.network,
             room.work,
             rng.CHECK,
-            check,
+            int(check),
             CHECK_SEQUENCES,
-            stop_at,
+            int(stop_at),
         )
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
-        """Give the gradients of one update on given data, before clipping."""
+        """Give the gradients of one update on given data, before clipping.
+
+        Raises:
+            ValueError: If a symbol or a target is none of the task's.
+        """
+        _require_possible(trial.task, batch)
         length, size = batch.symbols.shape
         shape = _shape(trial, size)._replace(length=length)
         room = self._room(shape, length + 1, length + 1)
@@ -156,7 +163,7 @@ def _compiled() -> Compiled:
     entries = Compiled(
         kept(kernel.advance), kept(kernel.count_errors), kept(kernel.gradients)
     )
-    compile_once("fused_cpu", "*/kernel.*", lambda: _try(entries))
+    compile_once("fused_cpu", lambda: _try(entries))
     return entries
 
 
@@ -164,17 +171,41 @@ def _try(entries: Compiled) -> None:
     """Make every entry compile, by using it on a small trial."""
     _log.warning(
         "compiling the engine fused_cpu for this processor (%s), once; "
-        "it takes about 20 seconds",
+        "it takes about half a minute",
         MACHINE.name,
     )
     trial = Trial(task=TemporalOrder(length=10), hidden=1, batch=1, check_every=1)
     room = _room(_shape(trial, 1), 11, 11)
     load(initial_parameters(trial), room.parameters)
-    draw, settings = drawer(trial.task.draw_example), _settings(trial)
+    draw, settings = _drawer(trial.task), _settings(trial)
     totals = np.zeros(len(_as_tuple(Totals())))
     entries.advance(draw, settings, room.network, room.gradient, room.work, totals, 0, 1)
     entries.count_errors(draw, settings, room.network, room.work, rng.CHECK, 1, 1, 1)
     entries.gradients(settings, room.network, room.gradient, room.work)
+
+
+@functools.cache
+def _drawer(task: Task) -> Any:
+    """Compile a task's `draw_example`, and try it: the kernel does not look at what it draws.
+
+    Raises:
+        ValueError: If it draws a symbol or a target that is none of the task's.
+    """
+    batch = draw_batch(task, seed=0, purpose=rng.TRAIN, index=0, size=TRIED)
+    _require_possible(task, batch)
+    return drawer(task.draw_example)
+
+
+def _require_possible(task: Task, batch: Batch) -> None:
+    for what, drawn, count in (
+        ("symbols", batch.symbols, task.inputs),
+        ("targets", batch.targets, task.outputs),
+    ):
+        if drawn.min() < 0 or drawn.max() >= count:
+            raise ValueError(
+                f"{type(task).__name__} has {count} {what}, 0 to {count - 1}, but drew "
+                f"{drawn.min()} to {drawn.max()}. Mend its draw_example, or the counts."
+            )
 
 
 def _room(shape: Shape, places: int, back_places: int | None) -> Room:

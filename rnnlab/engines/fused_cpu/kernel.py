@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from rnnlab.bounds import REPAIR_ABOVE, REPAIR_RATE, VALID_BOUND
 from rnnlab.engines.fused_cpu.microkernel import LANES
 from rnnlab.engines.fused_cpu.network import Network, Work
 from rnnlab.engines.fused_cpu.operations import (
@@ -39,10 +40,7 @@ from rnnlab.engines.fused_cpu.products import (
 from rnnlab.engines.fused_cpu.units import exp_of_negative, log, tanh
 from rnnlab.rng import TRAIN
 
-BOUND = np.float32(1e-20)
-REPAIR_ABOVE = 1e10
-REPAIR_RATE = 0.02
-
+_BOUND = np.float32(VALID_BOUND)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1)
 _ZERO = np.float32(0)
@@ -373,7 +371,7 @@ def regularise(work: Work, weight: float) -> tuple[float, float]:
     for t in range(work.length):
         for example in range(batch):
             pair = t * batch + example
-            counts = d_squared[pair] >= BOUND
+            counts = d_squared[pair] >= _BOUND
             norm = d_squared[pair] if counts else _ONE
             excess = v_squared[pair] / norm - _ONE if counts else _ZERO
             sums[example] += excess * excess

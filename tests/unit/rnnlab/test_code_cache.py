@@ -95,36 +95,38 @@ def test_code_is_made_once_and_again_where_it_was_harmed_or_lost() -> None:
 
     def compile_all() -> None:
         made.append(1)
-        (folder() / "a.code").write_bytes(b"code")
+        (folder() / "code").mkdir(exist_ok=True)
+        (folder() / "code" / "a.nbc").write_bytes(b"code")
         (folder() / "other").write_bytes(b"not ours")
 
     for _ in range(2):
-        compile_once("a", "*.code", compile_all)
+        compile_once("a", compile_all)
     assert len(made) == 1
     (folder() / "other").write_bytes(b"changed")
-    compile_once("a", "*.code", compile_all)
+    compile_once("a", compile_all)
     assert len(made) == 1
-    (folder() / "a.code").write_bytes(b"cod3")
-    compile_once("a", "*.code", compile_all)
+    (folder() / "code" / "a.nbc").write_bytes(b"cod3")
+    compile_once("a", compile_all)
     assert len(made) == 2
-    (folder() / "a.code").unlink()
-    compile_once("a", "*.code", compile_all)
+    (folder() / "code" / "a.nbc").unlink()
+    compile_once("a", compile_all)
     assert len(made) == 3
     (folder() / "a.json").write_text("[")
-    compile_once("a", "*.code", compile_all)
+    compile_once("a", compile_all)
     assert len(made) == 4
-    compile_once("a", "*.code", compile_all)
+    compile_once("a", compile_all)
     assert len(made) == 4
 
 
 def test_code_that_could_not_be_made_is_made_by_the_next() -> None:
     def fails() -> None:
-        (folder() / "a.code").write_bytes(b"half")
+        (folder() / "code").mkdir(exist_ok=True)
+        (folder() / "code" / "a.nbc").write_bytes(b"half")
         raise KeyError("interrupted")
 
     def works() -> None:
-        assert not (folder() / "a.code").exists()
+        assert not (folder() / "code" / "a.nbc").exists()
 
     with pytest.raises(KeyError):
-        compile_once("a", "*.code", fails)
-    compile_once("a", "*.code", works)
+        compile_once("a", fails)
+    compile_once("a", works)

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from small import trial
 
 from rnnlab import Trial
@@ -45,9 +46,28 @@ def test_updates_and_checks_are_told_apart() -> None:
 
 
 def test_waiting_is_not_computing() -> None:
-    metered = Metered(Sleeping())
-    metered.advance(trial(), State(initial_parameters(trial())), 1)
+    engine, state = Sleeping(), State(initial_parameters(trial()))
+    engine.advance(trial(), state, 1)  # the first compiles
+    metered = Metered(engine)
+    metered.advance(trial(), state, 1)
     assert 0 < metered.spent.update_s < 0.25
+
+
+@pytest.mark.parametrize(
+    "harmed",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"update_s": 1.0, "check_s": None, "worker_s": 1.0},
+        {"update_s": "1", "check_s": 1.0, "worker_s": 1.0},
+        {"update_s": -1.0, "check_s": 1.0, "worker_s": 1.0},
+        {"update_s": float("nan"), "check_s": 1.0, "worker_s": 1.0},
+    ],
+)
+def test_what_somebody_has_harmed_counts_nothing(harmed: object) -> None:
+    assert Efficiency.of(harmed) == Efficiency()
 
 
 def test_runs_that_have_ended_are_added_up(tmp_path: Path) -> None:
@@ -58,7 +78,9 @@ def test_runs_that_have_ended_are_added_up(tmp_path: Path) -> None:
     found = of_events(events(tmp_path))
     assert found == Efficiency(10.0, 1.0, 20.0)
     assert (found.efficiency, found.check_share) == (11 / 20, 1 / 11)
-    assert told(found) == "efficiency 55.0 % of the cores, checks 9.1 % of it"
+    assert (
+        told(found) == "all runs so far: efficiency 55.0 % of the cores, checks 9.1 % of it"
+    )
 
 
 def test_without_any_training_there_is_no_efficiency() -> None:

@@ -102,6 +102,14 @@ class Tracker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     """Reports come from one thread, snapshots are asked for by another."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the lock out: Tune pickles its callbacks, though nobody reads them back."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take a new lock."""
+        vars(self).update(state, _lock=threading.Lock())
+
     def report(self, number: int, progress: Progress) -> None:
         """Take in what pack `number` reports; one that started again counts anew."""
         with self._lock:

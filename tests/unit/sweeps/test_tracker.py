@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import socket
 import subprocess
 import time
@@ -67,6 +68,15 @@ def test_every_ending_is_counted_under_its_name() -> None:
     assert (snapshot.diverged, snapshot.failed) == (1, 1)
     assert (snapshot.ended, snapshot.running) == (3, [])
     assert snapshot.updates_per_s == 0
+
+
+def test_a_tracker_can_be_pickled_as_tune_does_with_its_callbacks() -> None:
+    found = tracker()
+    found.report(1, Progress(found.packs[0].trials[0].trial_id, update=5, made=5))
+    copied = pickle.loads(pickle.dumps(found))
+    assert copied.snapshot().updates == 5
+    copied.report(1, Progress(found.packs[0].trials[0].trial_id, update=9, made=9))
+    assert (copied.updates, found.updates) == (9, 5)
 
 
 def test_a_pack_that_starts_again_is_counted_anew() -> None:

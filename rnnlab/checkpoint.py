@@ -4,11 +4,9 @@ import hashlib
 import io
 import json
 import logging
-import os
-import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,65 +28,73 @@ class Checkpoints:
         """Keep the state of a trial, replacing what was kept."""
 
 
+class Files(Protocol):
+    """Where checkpoints are kept: whole files by name."""
+
+    def read(self, name: str) -> bytes:
+        """Give a file; FileNotFoundError where there is none."""
+        ...
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put or replace a file in one step."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        ...
+
+    def set_aside(self, name: str) -> str:
+        """Move a file out of the way; give its new address."""
+        ...
+
+
 @dataclass(frozen=True)
 class CheckpointFolder(Checkpoints):
     """One file a trial, `<trial_id>.npz`, replaced whole."""
 
-    folder: Path
-
-    def path(self, trial: Trial) -> Path:
-        """Where a trial's checkpoint stands."""
-        return self.folder / f"{trial.trial_id}.npz"
+    files: Files
+    say: Callable[[str], None] = log.warning
+    """Told why a checkpoint could not be used, and where it is now."""
 
     def load(self, trial: Trial, numerics_id: str) -> State | None:
         """Give the state a trial was left in under this numerics id.
 
-        A file that is damaged, of another trial or of another numerics id is left out
-        with a warning that says so: the trial then starts again.
+        A file that is damaged, of another trial or of another numerics id is set aside,
+        and `say` is told: the trial then starts again.
+
+        Raises:
+            OSError: If the file cannot be read.
         """
-        path = self.path(trial)
-        if not path.exists():
+        name = name_of(trial)
+        try:
+            data = self.files.read(name)
+        except FileNotFoundError:
             return None
         try:
-            arrays, facts = _read(path.read_bytes())
-            written = (facts["trial_id"], facts["numerics_id"])
-            if written == (trial.trial_id, numerics_id):
-                return _state(arrays, facts)
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            log.warning("%s is damaged (%s): the trial starts again.", path, error)
+            return decoded(data, trial, numerics_id)
+        except ValueError as error:
+            where = self.files.set_aside(name)
+            self.say(f"{error}; it is kept as {where}, and the trial starts again")
             return None
-        made_by = " of ".join(reversed(written))
-        log.warning(
-            "%s was made by %s, not by %s: the trial starts again.",
-            path,
-            made_by,
-            numerics_id,
-        )
-        return None
 
     def save(self, trial: Trial, numerics_id: str, state: State) -> None:
         """Keep the state of a trial, replacing the file in one step."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        data = _write(state, trial.trial_id, numerics_id)
-        descriptor, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path(trial))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        self.files.replace(name_of(trial), encoded(state, trial, numerics_id))
 
     def discard(self, trial: Trial) -> None:
         """Forget a trial that needs no more updates."""
-        self.path(trial).unlink(missing_ok=True)
+        self.files.remove(name_of(trial))
 
 
-def _write(state: State, trial_id: str, numerics_id: str) -> bytes:
+def name_of(trial: Trial) -> str:
+    """Name the file of a trial's checkpoint."""
+    return f"{trial.trial_id}.npz"
+
+
+def encoded(state: State, trial: Trial, numerics_id: str) -> bytes:
+    """Write a state as the bytes of an npz file that carries its own SHA-256."""
     facts = {
-        "trial_id": trial_id,
+        "trial_id": trial.trial_id,
         "numerics_id": numerics_id,
         "update": state.update,
         "diverged": state.diverged,
@@ -101,6 +107,38 @@ def _write(state: State, trial_id: str, numerics_id: str) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
+
+
+def decoded(data: bytes, trial: Trial, numerics_id: str) -> State:
+    """Read a state back.
+
+    Raises:
+        ValueError: If the bytes are damaged, or of another trial or numerics id.
+    """
+    try:
+        arrays, facts = _read(data)
+        made_by, made_of = facts["numerics_id"], facts["trial_id"]
+        state = _state(arrays, facts)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"its checkpoint is damaged ({error})") from None
+    if made_of != trial.trial_id:
+        raise ValueError(f"its checkpoint is of another trial, {made_of}")
+    if made_by != numerics_id:
+        raise ValueError(f"its checkpoint was made by {made_by}, not by {numerics_id}")
+    return state
+
+
+def glance(data: bytes) -> tuple[str, str, int]:
+    """Give the trial id, the numerics id and the updates of a checkpoint.
+
+    Raises:
+        ValueError: If the bytes are damaged.
+    """
+    try:
+        _, facts = _read(data)
+        return str(facts["trial_id"]), str(facts["numerics_id"]), int(facts["update"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"damaged checkpoint ({error})") from None
 
 
 def _read(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:

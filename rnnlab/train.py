@@ -78,7 +78,8 @@ def training(
     """
     require_budget(trial.check_every, budget)
     keep = checkpoint or Checkpoints()
-    state = keep.load(trial, engine.numerics_id) or fresh(trial)
+    kept = keep.load(trial, engine.numerics_id)
+    state = kept or fresh(trial)
     chunk = 10
     try:
         yield state
@@ -87,12 +88,13 @@ def training(
             state, chunk = advance_chunk(trial, state, engine, chunk, chunk_s)
             if time.monotonic() - saved_at >= checkpoint_every_s:
                 keep.save(trial, engine.numerics_id, state)
-                saved_at = time.monotonic()
+                kept, saved_at = state, time.monotonic()
             if time.monotonic() - given_at >= chunk_s or finished(trial, state, budget):
                 yield state
                 given_at = time.monotonic()
     finally:
-        keep.save(trial, engine.numerics_id, state)
+        if state is not kept:
+            keep.save(trial, engine.numerics_id, state)
 
 
 def advance_chunk(

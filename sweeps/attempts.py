@@ -11,12 +11,15 @@ import platform
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from sweeps.places import Place
 
 PACKAGES = ("rnnlab", "torch", "ray", "numba", "llvmlite", "numpy", "pyarrow", "pandas")
 
@@ -25,7 +28,9 @@ PACKAGES = ("rnnlab", "torch", "ray", "numba", "llvmlite", "numpy", "pyarrow", "
 class Attempts:
     """The log that one process writes into a sweep's `attempts` folder."""
 
-    folder: Path
+    place: Place
+    run: int = 0
+    """Number of the run, from 1: orders events where clocks disagree."""
     name: str = field(default_factory=lambda: _own_name(os.getpid()))
 
     def record(self, event: str, **facts: Any) -> None:
@@ -38,47 +43,65 @@ class Attempts:
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "event": event,
+            "run": self.run,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             **facts,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / self.name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        self.place.append(self.name, json.dumps(line).encode() + b"\n")
 
 
-def events(folder: Path) -> Iterator[dict[str, Any]]:
-    """Give all events in a folder by time; a line torn by a crash is left out."""
+def events(place: Place) -> Iterator[dict[str, Any]]:
+    """Give all events by run and time; a line torn by a crash is left out."""
     found: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("*.jsonl")) if folder.exists() else []:
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for name in place.names():
+        for line in place.read(name).splitlines() if name.endswith(".jsonl") else ():
             try:
                 event = json.loads(line)
             except ValueError:
                 continue
             if isinstance(event, dict) and "event" in event:
                 found.append(event)
-    return iter(sorted(found, key=lambda event: event.get("time", "")))
+    return iter(sorted(found, key=_when))
 
 
-def failures(folder: Path) -> dict[str, dict[str, Any]]:
-    """Give the last failure of each trial whose last attempt failed, by `trial_id`."""
+def next_run(place: Place) -> int:
+    """Number a run that begins now."""
+    return 1 + max((_when(event)[0] for event in events(place)), default=0)
+
+
+def failures(place: Place) -> dict[str, dict[str, Any]]:
+    """Give the last failure of each trial whose last attempt failed, by `trial_id`.
+
+    With `times`: how many attempts have failed so far.
+    """
     last: dict[str, dict[str, Any]] = {}
-    for event in events(folder):
+    times: Counter[str] = Counter()
+    for event in events(place):
         if "trial_id" in event:
             last[event["trial_id"]] = event
-    return {name: event for name, event in last.items() if event["event"] == "failed"}
+            times[event["trial_id"]] += event["event"] == "failed"
+    return {
+        name: {**event, "times": times[name]}
+        for name, event in last.items()
+        if event["event"] == "failed"
+    }
 
 
-def restarted(folder: Path) -> list[str]:
-    """List the trials that the last session started again, though they had a checkpoint."""
+def restarted(place: Place) -> list[str]:
+    """List the trials that the last run started again, though they had a checkpoint."""
     found: list[str] = []
-    for event in events(folder):
+    for event in events(place):
         if event["event"] == "session":
             found = []
         elif event["event"] == "restarted":
             found.append(event["trial_id"])
     return found
+
+
+def _when(event: Mapping[str, Any]) -> tuple[int, str]:
+    run, at = event.get("run", 0), event.get("time", "")
+    return (run if isinstance(run, int) else 0, at if isinstance(at, str) else "")
 
 
 def circumstances() -> dict[str, Any]:

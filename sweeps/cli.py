@@ -9,7 +9,6 @@ import os
 import sys
 from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -65,7 +64,7 @@ class Plan:
             "done": work.done,
             "to_run": len(work.to_run),
             "budget": work.budget,
-            "results": str(chosen.folder),
+            "results": chosen.place.address,
             "to_run_ids": [trial.trial_id for trial in work.to_run],
         }
         _print(facts, [plan_line(chosen, work)], self.json)
@@ -109,8 +108,8 @@ class Show:
 
     trial_id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
     """Its id, or the beginning of it."""
-    results: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("results")
-    """Folder that holds a folder for each sweep."""
+    results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
+    """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
     json: Json = False
     """Print JSON."""
 
@@ -135,7 +134,7 @@ class Draw:
         """Write the figure as SVG and PNG beside the table."""
         from sweeps.drawing import draw
 
-        paths = [str(path) for path in draw(resolve(self.selection))]
+        paths = draw(resolve(self.selection))
         _print({"figures": paths}, paths, self.json)
         return 0
 

@@ -93,6 +93,23 @@ def trial_types() -> dict[str, type]:
     return found
 
 
+def trial_defaults() -> dict[str, Any]:
+    """Give the default of each field of a trial but its task, by column."""
+    flat = trial_columns(Trial())
+    return {name: flat[name] for name in trial_types() if not name.startswith("task.")}
+
+
+def task_defaults() -> dict[str, dict[str, Any]]:
+    """Give the default of each field of each kind of task: by column, then by kind."""
+    found: dict[str, dict[str, Any]] = {}
+    for task in _TASKS:
+        for each in fields(task):
+            if each.default is not dataclasses.MISSING:
+                column = found.setdefault(f"task.{each.name}", {})
+                column[task.__name__] = each.default
+    return found
+
+
 def plain_type(annotation: Any) -> type:
     """Reduce an annotation to int, float, bool or str.
 

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def draw(chosen: Chosen) -> list[Path]:
+def draw(chosen: Chosen) -> list[str]:
     """Draw an experiment's figure beside its table, from the table alone.
+
+    Returns:
+        The addresses of the files.
 
     Raises:
         ExperimentError: If the experiment has no `draw`, or it fails.
@@ -27,7 +30,7 @@ def draw(chosen: Chosen) -> list[Path]:
     results = as_of(table(chosen), chosen.budget)
     if results.empty:
         raise SweepError(
-            f"There is no result in {chosen.folder}. "
+            f"There is no result in {chosen.place.address}. "
             f"Train first: {sweep_command('run', experiment.reference)}"
         )
     from sweeps.figures import save
@@ -37,10 +40,10 @@ def draw(chosen: Chosen) -> list[Path]:
     except Exception as error:
         raise ExperimentError(told(experiment.path, error)) from error
     try:
-        return save(figure, chosen.folder / experiment.sweep.name)
+        return save(figure, chosen.place, experiment.sweep.name)
     except OSError as error:
         raise SweepError(
-            f"The figure cannot be written to {chosen.folder} ({error.strerror})."
+            f"The figure cannot be written to {chosen.place.address} ({error.strerror or error})."
         ) from None
 
 
@@ -49,7 +52,7 @@ def table(chosen: Chosen) -> "pd.DataFrame":
     from sweeps.store import Store
 
     wanted = {trial.trial_id for trial in chosen.trials}
-    results = Store(chosen.folder).read().to_pandas()
+    results = Store(chosen.place).read().to_pandas()
     return results[results["trial_id"].isin(wanted)].reset_index(drop=True)
 
 
@@ -85,5 +88,5 @@ def load(
         One row per trial; columns as in the reference of the results schema.
     """
     return table(
-        resolve(Selection(experiment=experiment, results=Path(results), quick=quick))
+        resolve(Selection(experiment=experiment, results=str(results), quick=quick))
     )

@@ -23,10 +23,10 @@ from rich.console import Console
 
 from cluster.local import follow_parent
 from rnnlab.engines import choose
-from sweeps.attempts import Attempts, circumstances
+from sweeps.attempts import Attempts, circumstances, next_run
 from sweeps.display import Display, display
 from sweeps.errors import SweepError
-from sweeps.finish import finish, say
+from sweeps.finish import FAILED, finish, say
 from sweeps.plan import Plan, packs
 from sweeps.ray_session import RaySession, ray_session
 from sweeps.run_options import CONFIG, RunOptions
@@ -53,10 +53,16 @@ class Stop:
     def __init__(self) -> None:
         """Nobody has asked yet."""
         self.asked = False
+        self.halted = ""
 
     def ask(self) -> None:
         """Ask the run to stop; asking again changes nothing."""
         self.asked = True
+
+    def halt(self, why: str) -> None:
+        """Ask the run to stop because nothing can be kept any more."""
+        self.halted = self.halted or why
+        self.ask()
 
     def ask_and_insist(self) -> None:
         """Ask, and end all of it where asking has not helped in time."""
@@ -96,15 +102,19 @@ def main() -> None:
 def drive(words: Driver, stop: Stop) -> int:
     """Train what a selection has left to train and give the exit code."""
     chosen = resolve(words.selection)
+    store = Store(chosen.place)
+    known = frozenset(store.parts.names())  # before the plan: it knows at least these
     work = plan_of(chosen)
-    store = Store(chosen.folder)
     if not work.to_run:
         return finish(chosen)
     store.create()
     prepare(words.run.engine, stop)
     if stop.asked:
         return INTERRUPTED
-    run_packs(chosen, work, words.run, store, stop)
+    run_packs(chosen, work, words.run, store, known, stop)
+    if stop.halted:
+        say(stop.halted)
+        return FAILED
     if stop.asked:
         store.compact()
         return INTERRUPTED
@@ -131,12 +141,17 @@ def prepare(engine: str, stop: Stop) -> None:
 
 
 def run_packs(
-    chosen: Chosen, work: Plan, options: RunOptions, store: Store, stop: Stop
+    chosen: Chosen,
+    work: Plan,
+    options: RunOptions,
+    store: Store,
+    known: frozenset[str],
+    stop: Stop,
 ) -> None:
     """Start Ray, let Tune train the packs, and show how they get on."""
     name = chosen.experiment.sweep.name
     assigned = packs(work, options.pack)
-    attempts = Attempts(store.attempts)
+    attempts = Attempts(store.attempts, next_run(store.attempts))
     attempts.record(
         "session",
         experiment=chosen.experiment.reference,
@@ -149,6 +164,7 @@ def run_packs(
         _private_folder() as private,
         _ray(chosen, work, options, len(assigned), private) as session,
     ):
+        from sweeps.trainable import Assignment
         from sweeps.tuning import tune_packs
 
         signal.signal(signal.SIGINT, stop)
@@ -163,12 +179,20 @@ def run_packs(
             if not stop.asked:
                 tune_packs(
                     tracker,
-                    store,
-                    engine=options.engine,
+                    Assignment(
+                        name,
+                        assigned,
+                        Store(store.place.absolute()),
+                        options.engine,
+                        attempts.run,
+                        known,
+                    ),
                     asked=lambda: stop.asked,
+                    halt=stop.halt,
                     scratch=private / "tune",
                 )
-        attempts.record("ended", **asdict(tracker.efficiency()))
+        with suppress(OSError):  # worth nothing where the disk is full
+            attempts.record("ended", **asdict(tracker.efficiency()))
 
 
 def _ray(
@@ -180,7 +204,7 @@ def _ray(
         name=f"sweep {name}",
         metadata={
             "sweep": name,
-            "results": str(chosen.folder.resolve()),
+            "results": chosen.place.absolute().address,
             "trials": str(len(work.to_run)),
         },
         cpus=min(options.workers, packs),
@@ -211,7 +235,7 @@ def _heartbeat(
             with suppress(OSError, SystemExit):  # nobody looks any more
                 shown.show(snapshot)
             with suppress(OSError):  # worth nothing where the disk is full
-                write_snapshot(snapshot, store.folder)
+                write_snapshot(snapshot, store.place)
             if done.wait(HEARTBEAT_S):
                 return
 
@@ -224,7 +248,7 @@ def _heartbeat(
         thread.join()
         with suppress(OSError, SystemExit):
             shown.show(tracker.snapshot())
-        drop_snapshot(store.folder)
+        drop_snapshot(store.place)
 
 
 @contextmanager

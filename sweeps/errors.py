@@ -5,6 +5,8 @@ SweepError                    what the command line answers with one line and ex
 ├── WhereError                a `--where` that is not an expression over columns
 ├── ExperimentError           an experiment file that cannot be loaded
 └── StoreError                a results folder that cannot be used
+    ├── UnwritableError       a results folder that fails again and again
+    ├── NewerSchemaError      written by a later version of this program
     └── NondeterminismError   one trial, one numerics id, two different results
 """
 
@@ -44,6 +46,21 @@ class ExperimentError(SweepError):
 
 class StoreError(SweepError):
     """A results folder that cannot be used."""
+
+
+class UnwritableError(StoreError):
+    """A results folder that fails again and again: full, gone, or out of order."""
+
+
+class NewerSchemaError(StoreError):
+    """A file that a later version of this program wrote."""
+
+    def __init__(self, written: int, known: int) -> None:
+        """Say which schema it has, and which is known."""
+        super().__init__(
+            f"The results were written by a later version of rnnlab (schema {written}; "
+            f"this one knows {known}). Update rnnlab, or choose another --results DIR."
+        )
 
 
 class NondeterminismError(StoreError):

@@ -5,7 +5,7 @@ missing. matplotlib is imported here and this module only where something is dra
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from rnnlab import Trial
 from sweeps.columns import trial_columns
+from sweeps.places import Place, joined
 from sweeps.statistics import wilson
 
 PALETTE = ("#c44e52", "#4c72b0", "#2f8f5b", "#8172b3", "#937860")
@@ -90,23 +91,27 @@ def success_panels(
     return figure
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
+def save(figure: Figure, place: Place, stem: str) -> list[str]:
     """Write a figure as SVG and PNG, the same bytes for the same figure.
 
     Args:
         figure: What to write.
-        stem: Path without ending.
+        place: Where.
+        stem: Its name without ending.
 
     Returns:
-        The two files.
+        The addresses of the two files.
     """
     import matplotlib as mpl
 
-    svg, png = stem.with_suffix(".svg"), stem.with_suffix(".png")
-    with mpl.rc_context({"svg.hashsalt": stem.name, "svg.fonttype": "none"}):
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-    figure.savefig(png, dpi=200, metadata={"Software": None})
-    return [svg, png]
+    svg, png = BytesIO(), BytesIO()
+    with mpl.rc_context({"svg.hashsalt": stem, "svg.fonttype": "none"}):
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
+    written = {f"{stem}.svg": svg.getvalue(), f"{stem}.png": png.getvalue()}
+    for name, data in written.items():
+        place.replace(name, data)
+    return [joined(place, name) for name in written]
 
 
 def _matching(table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:

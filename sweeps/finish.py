@@ -19,7 +19,7 @@ def finish(chosen: Chosen) -> int:
     Returns:
         0 where every chosen trial has a result, 1 where some failed or are missing.
     """
-    store = Store(chosen.folder)
+    store = Store(chosen.place)
     path = store.compact()
     facts = status(chosen)
     again = restarted(store.attempts)
@@ -42,7 +42,7 @@ def finish(chosen: Chosen) -> int:
     for each in facts["failed_trials"]:
         say(f"trial {each['trial_id'][:SHOWN_DIGITS]} failed: {each['error']}")
     if facts["failed_trials"]:
-        say(f"tracebacks are in {store.attempts}; the next run tries these again")
+        say(f"tracebacks are in {store.attempts.address}; the next run tries these again")
     return FAILED
 
 

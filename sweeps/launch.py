@@ -28,9 +28,11 @@ def launch(selection: Selection, options: RunOptions) -> int:
     """
     options.require_possible()
     chosen = resolve(selection)
+    for line in Store(chosen.place).mend():
+        say(line)
     work = plan_of(chosen)
     if work.to_run:
-        Store(chosen.folder).create()
+        Store(chosen.place).create()
     say(plan_line(chosen, work))
     _say_who_else_runs(chosen)
     if work.to_run:
@@ -41,7 +43,7 @@ def launch(selection: Selection, options: RunOptions) -> int:
 
 
 def _say_who_else_runs(chosen: Chosen) -> None:
-    other = read_snapshot(chosen.folder)
+    other = read_snapshot(chosen.place)
     if other is not None:
         say(
             f"process {other['pid']} on {other['host']} is training in this folder too. "

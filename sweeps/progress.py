@@ -26,6 +26,8 @@ class Progress:
     diverged: int = 0
     failed: int = 0
     """Trials that have ended, by how."""
+    halted: str = ""
+    """Why no more can be kept, if so: nothing is trained then."""
 
     @property
     def ended(self) -> int:

@@ -3,7 +3,6 @@
 import dataclasses
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -11,6 +10,7 @@ import tyro
 from rnnlab import Trial
 from sweeps.errors import SweepError
 from sweeps.experiment import Experiment, load_experiment
+from sweeps.places import Place, place
 from sweeps.plan import Plan, plan
 from sweeps.where import select
 
@@ -31,8 +31,8 @@ class Selection:
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """The experiment's quick preset, kept apart in DIR/quick."""
 
-    results: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("results")
-    """Folder that holds a folder for each sweep."""
+    results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
+    """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
 
     def argv(self) -> list[str]:
         """Write the selection as the command-line words that give it again."""
@@ -55,7 +55,7 @@ class Chosen:
     trials: list[Trial]
     """Those that `--where` and `--quick` leave, never none."""
     budget: int
-    folder: Path
+    place: Place
     """The sweep's results folder."""
 
 
@@ -80,7 +80,7 @@ def resolve(selection: Selection) -> Chosen:
         dataclasses.replace(sweep, trials=trials).require_budget(budget)
     except ValueError as error:
         raise SweepError(str(error)) from None
-    results = selection.results.expanduser()
+    results = place(selection.results)
     root = results / "quick" if selection.quick else results
     return Chosen(selection, experiment, trials, budget, root / sweep.name)
 
@@ -90,11 +90,11 @@ def plan_of(chosen: Chosen) -> Plan:
 
     pyarrow is imported only where there is a store to read.
     """
-    if not (chosen.folder / "parts").exists():
+    if not (chosen.place / "parts").names():
         return plan(chosen.trials, {}, chosen.budget)
     from sweeps.store import Store
 
-    return plan(chosen.trials, Store(chosen.folder).standings(), chosen.budget)
+    return plan(chosen.trials, Store(chosen.place).standings(), chosen.budget)
 
 
 def plan_line(chosen: Chosen, work: Plan) -> str:
@@ -102,7 +102,7 @@ def plan_line(chosen: Chosen, work: Plan) -> str:
     return (
         f"{chosen.experiment.sweep.name}: {len(work.trials)} trials, {work.done} done, "
         f"{len(work.to_run)} to run to {work.budget:,} updates; "
-        f"results in {chosen.folder}"
+        f"results in {chosen.place.address}"
     )
 
 

@@ -1,6 +1,5 @@
 """One trial: its spec, its result, where it was trained, and how to train it alone."""
 
-from pathlib import Path
 from typing import Any
 
 from rnnlab.spec import SHOWN_DIGITS
@@ -8,10 +7,11 @@ from sweeps.attempts import events
 from sweeps.columns import trial_columns, trial_types
 from sweeps.errors import SweepError
 from sweeps.experiment import load_experiment, names
+from sweeps.places import Place, place
 from sweeps.selection import sweep_command
 
 
-def show(prefix: str, results: Path) -> dict[str, Any]:
+def show(prefix: str, results: str) -> dict[str, Any]:
     """Find a trial by the beginning of its id, in all results and known experiments.
 
     Args:
@@ -21,9 +21,9 @@ def show(prefix: str, results: Path) -> dict[str, Any]:
     Raises:
         SweepError: If no trial or several trials begin so.
     """
-    folders = _folders(results.expanduser())
+    folders = _folders(place(results))
     specs = _known_specs()
-    rows = {folder: _rows(folder, prefix) for folder in folders}
+    rows = {each.address: _rows(each, prefix) for each in folders}
     stored = {
         row["trial_id"]: (folder, row) for folder, found in rows.items() for row in found
     }
@@ -53,7 +53,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _facts(
-    trial_id: str, specs: dict[str, tuple[str, dict[str, Any]]], rows: dict[Path, Any]
+    trial_id: str, specs: dict[str, tuple[str, dict[str, Any]]], rows: dict[str, Any]
 ) -> dict[str, Any]:
     results: list[dict[str, Any]] = []
     spec: dict[str, Any] = specs[trial_id][1] if trial_id in specs else {}
@@ -64,33 +64,36 @@ def _facts(
             spec = spec or {name: row[name] for name in trial_types()}
             result = {n: v for n, v in row.items() if n not in spec and n != "trial_id"}
             attempts = _attempts(folder, trial_id)
-            results.append({"folder": str(folder), "result": result, "attempts": attempts})
+            results.append({"folder": folder, "result": result, "attempts": attempts})
     return {
         "trial_id": trial_id,
         "spec": {name: value for name, value in spec.items() if name != "trial_id"},
         "results": results,
-        "command": _command(trial_id, specs, [Path(each["folder"]) for each in results]),
+        "command": _command(trial_id, specs, [each["folder"] for each in results]),
     }
 
 
 def _command(
-    trial_id: str, specs: dict[str, tuple[str, dict[str, Any]]], folders: list[Path]
+    trial_id: str, specs: dict[str, tuple[str, dict[str, Any]]], folders: list[str]
 ) -> str | None:
     """Write the command that trains one trial; an experiment of one's own by its path."""
     reference = specs[trial_id][0] if trial_id in specs else None
     for folder in folders:
-        sessions = [e for e in events(folder / "attempts") if e["event"] == "session"]
+        sessions = [
+            e for e in events(place(folder) / "attempts") if e["event"] == "session"
+        ]
         if reference is None and sessions:
             reference = sessions[-1].get("experiment")
     if reference is None:
         return None
-    quick = bool(folders) and all(folder.parent.name == "quick" for folder in folders)
+    quick = bool(folders) and all(each.split("/")[-2:-1] == ["quick"] for each in folders)
     words = [reference, *(["--quick"] if quick else [])]
     return sweep_command("run", *words, "--where", f'trial_id == "{trial_id}"')
 
 
-def _attempts(folder: Path, trial_id: str) -> list[dict[str, Any]]:
-    return [e for e in events(folder / "attempts") if e.get("trial_id") == trial_id]
+def _attempts(folder: str, trial_id: str) -> list[dict[str, Any]]:
+    attempts = events(place(folder) / "attempts")
+    return [event for event in attempts if event.get("trial_id") == trial_id]
 
 
 def _known_specs() -> dict[str, tuple[str, dict[str, Any]]]:
@@ -101,20 +104,21 @@ def _known_specs() -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def _folders(results: Path) -> list[Path]:
-    return sorted(
-        path.parent for path in [*results.glob("*/parts"), *results.glob("*/*/parts")]
-    )
+def _folders(results: Place) -> list[Place]:
+    """List the folders of sweeps: in the results folder, and one deeper."""
+    near = [results / name for name in results.folders()]
+    deep = [each / name for each in near for name in each.folders()]
+    return [each for each in [*near, *deep] if (each / "parts").names()]
 
 
-def _rows(folder: Path, prefix: str) -> list[dict[str, Any]]:
+def _rows(folder: Place, prefix: str) -> list[dict[str, Any]]:
+    import pyarrow.compute as pc
+
     from sweeps.store import Store
 
-    return [
-        row
-        for row in Store(folder).read().to_pylist()
-        if row["trial_id"].startswith(prefix)
-    ]
+    table = Store(folder).read()
+    begin_so = pc.starts_with(table["trial_id"], prefix)  # pyright: ignore[reportAttributeAccessIssue]
+    return table.filter(begin_so).to_pylist()
 
 
 def _not_one(prefix: str, matches: list[str]) -> str:

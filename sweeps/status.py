@@ -23,9 +23,9 @@ def status(chosen: Chosen) -> dict[str, Any]:
         attempt crashed), running and waiting.
     """
     work = plan_of(chosen)
-    snapshot = read_snapshot(chosen.folder) or {}
+    snapshot = read_snapshot(chosen.place) or {}
     running = {each["trial_id"]: each for each in snapshot.get("running", [])}
-    failed = failures(chosen.folder / "attempts")
+    failed = failures(chosen.place / "attempts")
     waiting = {trial.trial_id for trial in work.to_run}
     counts: Counter[str] = Counter()
     for trial in work.trials:
@@ -36,12 +36,12 @@ def status(chosen: Chosen) -> dict[str, Any]:
             counts["running"] += 1
         else:
             counts["failed" if name in failed else "waiting"] += 1
-    used = of_events(events(chosen.folder / "attempts"))
+    used = of_events(events(chosen.place / "attempts"))
     used += Efficiency.of(snapshot.get("efficiency"))
     return {
         "sweep": chosen.experiment.sweep.name,
         "budget": chosen.budget,
-        "results": str(chosen.folder),
+        "results": chosen.place.address,
         "trials": len(work.trials),
         **{kind: counts[kind] for kind in KINDS},
         "running_trials": [each for name, each in running.items() if name in waiting],

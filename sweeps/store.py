@@ -1,30 +1,28 @@
-"""The Parquet store: the only truth about what has been trained.
+"""The store: the only truth about what has been trained.
 
-    parts/<part-id>.parquet     immutable, one per committed pack: one row a trial
-    history/<part-id>.parquet   one row per trial and check, committed before its part
+    parts/<part>.parquet        immutable, one per committed pack: one row a trial
+    history/<part>.parquet      one row per trial and check, committed before its part
     table.parquet               derived: one row per trial, the furthest budget wins
-    manifest.json               derived: SHA-256 of every part and of the table
-    checkpoints/                where unsolved trials stand
-    attempts/                   what happened, not what was found
+    manifest.json               derived: SHA-256 of the table and of every part in it
+    checkpoints/<trial_id>.npz  where unsolved trials stand
+    attempts/*.jsonl            what happened, not what was found
+    */damaged/                  what could not be what was committed, and was set aside
 
 Readable with pandas, Polars and DuckDB without this module.
 """
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from rnnlab import Outcome, Result, Trial
 from rnnlab.checkpoint import CheckpointFolder
-from sweeps import files
 from sweeps.columns import (
     history_rows,
     history_types,
@@ -32,77 +30,69 @@ from sweeps.columns import (
     table_types,
     trial_columns,
 )
-from sweeps.errors import NondeterminismError, StoreError
+from sweeps.errors import StoreError
+from sweeps.furthest import furthest, without_repeats
+from sweeps.parts import Damage, Parts, Read, sha256
+from sweeps.places import Place, joined
 from sweeps.plan import Standing
+from sweeps.tables import conformed, parsed, serialised
 
-SCHEMA_NUMBER = "1"
-KEY = {"trial_id", "numerics_id"}
-"""Columns without which a file is no part."""
-_ARROW = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
+log = logging.getLogger(__name__)
 
-
-def schema(columns: dict[str, type]) -> pa.Schema:
-    """Give the Arrow schema of a table with these columns, with its number."""
-    listed = [(name, _ARROW[kind]) for name, kind in columns.items()]
-    return pa.schema(listed, metadata={"rnnlab_schema": SCHEMA_NUMBER})
+TABLE, MANIFEST, PROBE = "table.parquet", "manifest.json", ".writable"
+TRIAL, CHECK = ["trial_id"], ["trial_id", "update"]
+"""Keys of the table and of the history."""
+MERGE_ABOVE = 1000
+"""Parts beyond which compaction merges the small ones."""
+SMALL_BYTES = 4 * 2**20
+ATTEMPTS_TO_READ = 5
+"""How often reading begins again where another process merges parts meanwhile."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """The results folder of one sweep."""
+    """The results of one sweep."""
 
-    folder: Path
-
-    @property
-    def parts(self) -> Path:
-        """Folder of the committed parts."""
-        return self.folder / "parts"
+    place: Place
 
     @property
-    def history_parts(self) -> Path:
-        """Folder of the committed histories."""
-        return self.folder / "history"
+    def parts(self) -> Parts:
+        """The committed results."""
+        return Parts(self.place / "parts", table_types())
 
     @property
-    def attempts(self) -> Path:
-        """Folder of what happened."""
-        return self.folder / "attempts"
+    def history_parts(self) -> Parts:
+        """The committed histories."""
+        return Parts(self.place / "history", history_types())
 
     @property
-    def table_path(self) -> Path:
-        """The derived table."""
-        return self.folder / "table.parquet"
+    def attempts(self) -> Place:
+        """Where it is written what happened."""
+        return self.place / "attempts"
 
     @property
-    def manifest_path(self) -> Path:
-        """The derived list of hashes."""
-        return self.folder / "manifest.json"
-
-    @cached_property
     def checkpoints(self) -> CheckpointFolder:
         """Where unsolved trials stand."""
-        return CheckpointFolder(self.folder / "checkpoints")
+        return CheckpointFolder(self.place / "checkpoints")
 
     def create(self) -> None:
-        """Make the folders.
+        """Make sure that results can be written.
 
         Raises:
-            StoreError: If they cannot be written.
+            StoreError: If they cannot.
         """
         try:
-            for folder in (self.parts, self.history_parts, self.attempts):
-                folder.mkdir(parents=True, exist_ok=True)
-            files.replace(self.folder / ".writable", b"")
-            (self.folder / ".writable").unlink()
+            self.place.replace(PROBE, b"")
+            self.place.remove(PROBE)
         except OSError as error:
-            raise _not_written(self.folder, error) from None
+            raise _not_written(self.place, error) from None
 
     def commit(
         self,
         finished: Iterable[tuple[Trial, Result]],
         *,
         committed: Mapping[str, Standing] | None = None,
-    ) -> Path:
+    ) -> str:
         """Commit the results of a pack as one immutable part, its history first.
 
         Args:
@@ -111,7 +101,8 @@ class Store:
                 written again.
 
         Returns:
-            The part. Where it was there already with the same rows, all is well.
+            The name of the part. Where it was there already with the same rows, all is
+            well.
 
         Raises:
             NondeterminismError: If it was there with other rows.
@@ -124,95 +115,216 @@ class Store:
             for result, after in zip(results, since, strict=True)
             for row in history_rows(result, after)
         ]
-        part_id, history_id = _part_id(results), _part_id(results, since)
-        _commit_part(self.history_parts / f"{history_id}.parquet", checks, history_types())
+        self.history_parts.commit(_part_id(results, since), checks)
         rows = [{**trial_columns(t), **result_columns(r)} for t, r in pairs]
-        path = self.parts / f"{part_id}.parquet"
-        _commit_part(path, rows, table_types())
-        return path
+        return self.parts.commit(_part_id(results), rows)
 
     def read(self) -> pa.Table:
         """Give one row per trial, sorted by `trial_id`; the furthest budget wins.
 
-        Reads the derived table where the manifest says that it is up to date, else the
-        parts.
+        Reads the derived table and the parts that came after it. Damaged parts are left
+        out with a warning.
 
         Raises:
-            StoreError: If a part cannot be read.
+            NewerSchemaError: If a later version wrote a part.
+            NondeterminismError: If two parts contradict each other.
         """
-        data = self._table_bytes()
-        return self._from_parts() if data is None else _parsed(data, self.table_path)
+        return self._current().table
 
     def history(self) -> pa.Table:
         """Give one row per trial and check, sorted by `trial_id` and `update`.
 
         Of a trial that was trained under several numerics ids, the one in the table.
         """
-        rows = _read_parts(_parquet_files(self.history_parts), history_types())
-        of = {name: each.numerics_id for name, each in self.standings().items()}
-        pairs = zip(
-            *(rows[c].to_pylist() for c in ("trial_id", "numerics_id")), strict=True
-        )
-        kept = pa.array([of.get(name) == made_by for name, made_by in pairs], pa.bool_())
-        return _furthest(rows.filter(kept), ["trial_id", "update"])
+        rows = _whole(self.history_parts)
+        table = self.read().select(["trial_id", "numerics_id"])
+        place = _compute("index_in", rows["trial_id"], table["trial_id"])
+        made_by = table["numerics_id"].take(place)
+        fits = _compute("equal", made_by, rows["numerics_id"])
+        return furthest(rows.filter(fits), CHECK)
 
     def standings(self) -> dict[str, Standing]:
         """Say how far each trial has come, by `trial_id`."""
-        if not self.parts.exists():
-            return {}
-        columns = ["trial_id", "outcome", "updates", "numerics_id"]
-        table = self.read()
-        rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
-        return {
-            name: Standing(cast(Outcome, outcome), updates, numerics_id)
-            for name, outcome, updates, numerics_id in rows
-        }
+        return standings_in(self.read())
 
-    def compact(self) -> Path:
+    def compact(self) -> str:
         """Derive the table and the manifest from the parts, in one repeatable form.
 
-        Writes nothing where they are up to date.
+        Where there are thousands of parts, the small ones are merged first. Writes
+        nothing where all is up to date. May be killed at any point.
+
+        Returns:
+            The address of the table.
 
         Raises:
-            StoreError: If a part cannot be read, or the table not be written.
+            StoreError: If the table cannot be written.
         """
-        if self._table_bytes() is None:
-            try:
-                self._derive()
-            except OSError as error:
-                raise _not_written(self.folder, error) from None
-        return self.table_path
-
-    def _derive(self) -> None:
-        hashes = {part.name: files.sha256(part.read_bytes()) for part in self._part_paths()}
-        table = _serialised(self._from_parts())
-        files.replace(self.table_path, table)
-        manifest = {"table": files.sha256(table), "parts": hashes}
-        text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
-        files.replace(self.manifest_path, text.encode())
-
-    def _from_parts(self) -> pa.Table:
-        return _furthest(_read_parts(self._part_paths(), table_types()), ["trial_id"])
-
-    def _part_paths(self) -> list[Path]:
-        return _parquet_files(self.parts)
-
-    def _table_bytes(self) -> bytes | None:
-        """Give the derived table where the manifest says that it is up to date."""
         try:
-            manifest = json.loads(self.manifest_path.read_bytes())
-            data = self.table_path.read_bytes()
-            parts = {part.name for part in self._part_paths()}
-            fits = set(manifest["parts"]) == parts and parts
-            return data if fits and files.sha256(data) == manifest["table"] else None
+            for parts, key in ((self.history_parts, CHECK), (self.parts, TRIAL)):
+                merge_small(parts, key)
+            self._derive()
+        except OSError as error:
+            raise _not_written(self.place, error) from None
+        return joined(self.place, TABLE)
+
+    def mend(self) -> list[str]:
+        """Check all parts, and set aside those that are damaged.
+
+        A result whose history is damaged is set aside as well: a trial is finished when
+        both are there.
+
+        Returns:
+            What was done, a line each; empty where all is well.
+        """
+        said = [
+            f"{damage.address} is damaged ({damage.why}). It is kept as "
+            f"{parts.place.set_aside(name)}; its trials are trained again"
+            for parts in (self.history_parts, self.parts)
+            for name, damage in parts.damaged().items()
+        ]
+        if said:
+            said += self._set_aside_without_history()
+        return said
+
+    def _set_aside_without_history(self) -> list[str]:
+        """Set aside the parts with a trial of which some check is missing."""
+        seen: dict[tuple[str, str], int] = {}
+        rows = without_repeats(_whole(self.history_parts), CHECK)
+        columns = (rows[name].to_pylist() for name in ("trial_id", "numerics_id"))
+        for pair in zip(*columns, strict=True):
+            seen[pair] = seen.get(pair, 0) + 1
+        return [
+            f"{joined(self.parts.place, name)} has lost its history. It is kept as "
+            f"{self.parts.place.set_aside(name)}; its trials are trained again"
+            for name in self.parts.names()
+            if any(_lacks(row, seen) for row in self.parts.read([name]).table.to_pylist())
+        ]
+
+    def _current(self) -> Read:
+        """Give the table, the hashes of the parts in it, and those that are damaged."""
+        names = self.parts.names()
+        derived = self._derived()
+        if derived is not None and set(derived.hashes) == set(names):
+            return derived
+        for _ in range(ATTEMPTS_TO_READ):
+            try:
+                return self._brought_up_to_date(derived, names)
+            except FileNotFoundError:
+                names = self.parts.names()
+        raise _kept_changing(self.parts.place)
+
+    def _brought_up_to_date(self, derived: Read | None, names: list[str]) -> Read:
+        """Add to the derived table what is not in it, or begin without it."""
+        if derived is None or not set(derived.hashes) <= set(names):
+            derived = Read(self.parts.read([]).table, {}, {})
+        new = self.parts.read(name for name in names if name not in derived.hashes)
+        _warn(new.damages.values())
+        table = furthest(pa.concat_tables([derived.table, new.table]), TRIAL)
+        return Read(table, {**derived.hashes, **new.hashes}, new.damages)
+
+    def _derived(self) -> Read | None:
+        """Give the derived table where its manifest says that it is whole."""
+        try:
+            manifest = json.loads(self.place.read(MANIFEST))
+            data = self.place.read(TABLE)
+            hashes = dict(manifest["parts"])
+            if sha256(data) != manifest["table"] or not hashes:
+                return None
+            return Read(conformed(parsed(data), table_types()), hashes, {})
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def _derive(self) -> None:
+        derived = self._derived()
+        if derived is not None and set(derived.hashes) == set(self.parts.names()):
+            return
+        current = self._current()
+        table = serialised(current.table)
+        manifest = {"table": sha256(table), "parts": current.hashes}
+        text = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
+        for name, data in ((TABLE, table), (MANIFEST, text)):
+            if not _is(self.place, name, data):
+                self.place.replace(name, data)
 
-def _not_written(folder: Path, error: OSError) -> StoreError:
+
+def standings_in(table: pa.Table) -> dict[str, Standing]:
+    """Say how far each trial of a table has come, by `trial_id`."""
+    columns = ["trial_id", "outcome", "updates", "numerics_id"]
+    rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
+    return {
+        name: Standing(cast(Outcome, outcome), updates, numerics_id)
+        for name, outcome, updates, numerics_id in rows
+    }
+
+
+def merge_small(parts: Parts, key: list[str], above: int = MERGE_ABOVE) -> None:
+    """Merge small parts into one where there are many; the old ones go once it stands.
+
+    Killed in between, rows are there twice, which changes no answer. Two processes that
+    merge at once do no harm: each removes only what its own part holds.
+
+    Args:
+        parts: Which.
+        key: What a row is about, for `sweeps.furthest`.
+        above: How many there may be.
+    """
+    if len(parts.names()) <= above:
+        return
+    sizes = parts.place.entries()
+    small = [n for n in parts.names() if n in sizes and sizes[n].size < SMALL_BYTES]
+    found = parts.read(small)
+    merged_id = hashlib.sha256("\n".join(found.hashes).encode()).hexdigest()[:32]
+    merged = parts.put(merged_id, serialised(without_repeats(found.table, key)))
+    for name in found.hashes:
+        if name != merged:
+            parts.place.remove(name)
+
+
+def _whole(parts: Parts) -> pa.Table:
+    """Give the rows of all parts that are not damaged."""
+    for _ in range(ATTEMPTS_TO_READ):
+        try:
+            found = parts.read(parts.names())
+        except FileNotFoundError:
+            continue
+        _warn(found.damages.values())
+        return found.table
+    raise _kept_changing(parts.place)
+
+
+def _lacks(row: Mapping[str, Any], seen: Mapping[tuple[str, str], int]) -> bool:
+    """Say whether fewer checks of a trial are there than it made."""
+    made = row["updates"] // row["check_every"]
+    if row["outcome"] == "diverged" and row["updates"] % row["check_every"] == 0:
+        made -= 1  # it diverged in the update before the check
+    return seen.get((row["trial_id"], row["numerics_id"]), 0) < made
+
+
+def _is(place: Place, name: str, data: bytes) -> bool:
+    try:
+        return place.read(name) == data
+    except OSError:
+        return False
+
+
+def _warn(damages: Iterable[Damage]) -> None:
+    for each in damages:
+        log.warning(
+            "%s is damaged (%s): its trials count as not trained. `sweep run` sets it "
+            "aside and trains them again.",
+            each.address,
+            each.why,
+        )
+
+
+def _kept_changing(place: Place) -> StoreError:
+    return StoreError(f"{place.address} kept changing while it was read. Try again.")
+
+
+def _not_written(place: Place, error: OSError) -> StoreError:
     return StoreError(
-        f"The results folder {folder} cannot be written ({error.strerror}). "
-        "Free it, or choose another with --results DIR."
+        f"The results folder {place.address} cannot be written "
+        f"({error.strerror or error}). Free it, or choose another with --results DIR."
     )
 
 
@@ -231,80 +343,5 @@ def _part_id(results: list[Result], since: list[int] | None = None) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
-def _commit_part(path: Path, rows: list[dict[str, Any]], columns: dict[str, type]) -> None:
-    data = _serialised(pa.Table.from_pylist(rows, schema=schema(columns)))
-    if files.commit(path, data):
-        return
-    # Bytes are compared, not values: NaN equals NaN, and 0.0 is not -0.0.
-    if _serialised(_parsed(path.read_bytes(), path)) != data:
-        raise NondeterminismError(
-            f"{path} holds other numbers than the same trials gave just now, under the "
-            "same numerics id. Keep both, and look for what differs between the machines."
-        )
-
-
-def _serialised(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        compression="zstd",
-        row_group_size=1 << 20,
-        write_page_checksum=True,
-    )
-    return sink.getvalue().to_pybytes()
-
-
-def _parsed(data: bytes, path: Path) -> pa.Table:
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        return file.read(use_threads=False)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        why = " ".join(str(error).split())
-        raise StoreError(
-            f"{path} is damaged ({why}). Move it away and run the sweep again: "
-            "only its trials are trained anew."
-        ) from None
-
-
-def _read_parts(paths: list[Path], columns: dict[str, type]) -> pa.Table:
-    wanted = schema(columns)
-    tables = [_conformed(_parsed(path.read_bytes(), path), wanted, path) for path in paths]
-    return pa.concat_tables(tables) if tables else wanted.empty_table()
-
-
-def _conformed(table: pa.Table, wanted: pa.Schema, path: Path) -> pa.Table:
-    """Give a part the columns of today: one that it has not is null throughout."""
-    present = set(table.column_names)
-    try:
-        if not present >= KEY:
-            raise KeyError(f"no column {', '.join(sorted(KEY - present))}")
-        if strange := present - set(wanted.names):
-            raise KeyError(f"a column {', '.join(sorted(strange))!r}")
-        filled = [
-            table[each.name].cast(each.type)
-            if each.name in present
-            else pa.nulls(len(table), each.type)
-            for each in wanted
-        ]
-    except (pa.ArrowException, KeyError) as error:
-        why = " ".join(str(error).split())
-        raise StoreError(
-            f"{path} is no part of a sweep ({why}). Move it away and run again."
-        ) from None
-    return pa.Table.from_arrays(filled, schema=wanted)
-
-
-def _furthest(table: pa.Table, key: list[str]) -> pa.Table:
-    """Keep one row per key: the furthest trained, then the first numerics id."""
-    last = "updates" if "updates" in table.column_names else "update"
-    order: list[tuple[str, str]] = [(name, "ascending") for name in key]
-    order += [(last, "descending"), ("numerics_id", "ascending")]
-    table = table.take(pc.sort_indices(table, sort_keys=order))  # pyright: ignore[reportAttributeAccessIssue]
-    names = list(zip(*(table[name].to_pylist() for name in key), strict=True))
-    keep = [place == 0 or names[place] != names[place - 1] for place in range(len(names))]
-    return table.filter(pa.array(keep, type=pa.bool_())).combine_chunks()
-
-
-def _parquet_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("[!.]*.parquet") if path.is_file())
+def _compute(function: str, *values: Any) -> Any:
+    return getattr(pc, function)(*values)

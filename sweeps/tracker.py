@@ -12,17 +12,18 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rnnlab import Trial
 from sweeps.efficiency import Efficiency
+from sweeps.places import Place
 from sweeps.plan import Pack, Plan, cost
 from sweeps.progress import Progress
 
 HEARTBEAT_S = 1.0
 RECENT_S = 10.0
 """What `updates_per_s` is a mean over."""
+PROGRESS = "progress.json"
 STALE_S = 30.0
 """A snapshot older than this is of a run that has gone."""
 
@@ -234,24 +235,23 @@ def about(trial: Trial) -> str:
     )
 
 
-def write_snapshot(snapshot: Snapshot, folder: Path) -> None:
+def write_snapshot(snapshot: Snapshot, place: Place) -> None:
     """Replace `progress.json`; not made durable, it is worth nothing after a crash."""
-    temporary = folder / f".tmp-progress-{socket.gethostname()}-{os.getpid()}"
-    temporary.write_text(json.dumps(asdict(snapshot)) + "\n", encoding="utf-8")
-    temporary.replace(folder / "progress.json")
+    data = (json.dumps(asdict(snapshot)) + "\n").encode()
+    place.replace(PROGRESS, data, durable=False)
 
 
-def drop_snapshot(folder: Path) -> None:
+def drop_snapshot(place: Place) -> None:
     """Remove `progress.json` at the end of a run, if it is of this process."""
-    found = read_snapshot(folder)
+    found = read_snapshot(place)
     if found is not None and found["pid"] == os.getpid():
-        (folder / "progress.json").unlink(missing_ok=True)
+        place.remove(PROGRESS)
 
 
-def read_snapshot(folder: Path) -> Mapping[str, Any] | None:
+def read_snapshot(place: Place) -> Mapping[str, Any] | None:
     """Give the newest snapshot of a run that is still going, or None."""
     try:
-        found = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        found = json.loads(place.read(PROGRESS))
         going = time.time() - found["at"] <= STALE_S and _alive(found)
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None

@@ -14,11 +14,14 @@ from typing import Any
 from ray import tune
 from ray.util.metrics import Counter, Gauge
 
-from rnnlab.engines import Engine, choose
+from rnnlab.engines import choose
+from sweeps.attempts import Attempts
+from sweeps.done import Done
+from sweeps.patience import Patient
 from sweeps.plan import Pack
 from sweeps.progress import Progress
 from sweeps.store import Store
-from sweeps.worker import ENDINGS, train_pack
+from sweeps.worker import ENDINGS, Worker
 
 _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
@@ -32,6 +35,10 @@ class Assignment:
     packs: list[Pack]
     store: Store
     engine: str
+    run: int
+    """Number of the run."""
+    known: frozenset[str]
+    """Names of the parts that the plan knew."""
 
 
 class PackTrainer(tune.Trainable):
@@ -48,7 +55,7 @@ class PackTrainer(tune.Trainable):
 
         _die_with_parent()
         self._assignment: Assignment = ray.get(config["assignment"])
-        self._engine: Engine = choose(self._assignment.engine)
+        self._worker = _worker(self._assignment)
         self._metrics = Metrics(self._assignment.sweep)
         self._begin(config)
 
@@ -83,9 +90,7 @@ class PackTrainer(tune.Trainable):
     def _begin(self, config: dict[str, Any]) -> None:
         self._pack = self._assignment.packs[config["number"] - 1]
         self._last = Progress()
-        self._progress: Generator[Progress] = train_pack(
-            self._pack, self._assignment.store, self._engine
-        )
+        self._progress: Generator[Progress] = self._worker.train(self._pack)
 
 
 class Metrics:
@@ -119,6 +124,17 @@ class Metrics:
         self._update.set(now.update, tags)
         if now.error_rate is not None:
             self._wrong.set(now.error_rate, tags)
+
+
+def _worker(assignment: Assignment) -> Worker:
+    """Make what trains packs in this process: a store that fails is tried again."""
+    store = Store(Patient(assignment.store.place))
+    return Worker(
+        store,
+        choose(assignment.engine),
+        Attempts(store.attempts, assignment.run),
+        Done.since(store, assignment.known),
+    )
 
 
 def _increase(counter: Counter, by: float, tags: dict[str, str]) -> None:

@@ -22,24 +22,31 @@ MAX_FAILURES = 3
 
 
 def tune_packs(
-    tracker: Tracker, store: Store, *, engine: str, asked: Callable[[], bool], scratch: Path
+    tracker: Tracker,
+    assignment: Assignment,
+    *,
+    asked: Callable[[], bool],
+    halt: Callable[[str], None],
+    scratch: Path,
 ) -> None:
     """Train all packs; results go to the store, reports to the tracker.
 
     Args:
         tracker: Knows the packs, and takes in their reports.
-        store: Where the workers commit.
-        engine: What makes the updates, by its name.
+        assignment: What all workers are told.
         asked: Whether the run has been asked to stop.
+        halt: Told why, where nothing can be kept any more; the run is to stop then.
         scratch: Where Tune keeps what nobody reads back.
     """
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    absolute = Store(store.folder.resolve())
-    assignment = ray.put(Assignment(tracker.sweep, tracker.packs, absolute, engine))
+    report = Report(tracker, assignment.store, assignment.run, halt)
     numbers = [pack.number for pack in tracker.packs]
     tune.Tuner(
         PackTrainer,
-        param_space={"number": tune.grid_search(numbers), "assignment": assignment},
+        param_space={
+            "number": tune.grid_search(numbers),
+            "assignment": ray.put(assignment),
+        },
         tune_config=tune.TuneConfig(
             reuse_actors=True,
             max_concurrent_trials=tracker.cpus,
@@ -51,7 +58,7 @@ def tune_packs(
             storage_path=str(scratch),
             verbose=0,
             stop=StopWhenAsked(asked),
-            callbacks=[Report(tracker, absolute)],
+            callbacks=[report],
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             checkpoint_config=tune.CheckpointConfig(
                 checkpoint_frequency=0, checkpoint_at_end=False
@@ -79,15 +86,20 @@ class StopWhenAsked(tune.Stopper):
 class Report(tune.Callback):
     """Hands what packs report to the tracker, and keeps what killed a pack for good."""
 
-    def __init__(self, tracker: Tracker, store: Store) -> None:
+    def __init__(
+        self, tracker: Tracker, store: Store, run: int, halt: Callable[[str], None]
+    ) -> None:
         """Report to a tracker and a store."""
-        self._tracker, self._store = tracker, store
+        self._tracker, self._store, self._run, self._halt = tracker, store, run, halt
 
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any
     ) -> None:
         """Take in one report of a pack."""
-        self._tracker.report(trial.config["number"], Progress(**result["progress"]))
+        progress = Progress(**result["progress"])
+        self._tracker.report(trial.config["number"], progress)
+        if progress.halted:
+            self._halt(progress.halted)
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
         """Mark the trials without a result of a pack that was given up as failed."""
@@ -97,7 +109,7 @@ class Report(tune.Callback):
         for each in self._tracker.packs[trial.config["number"] - 1].trials:
             standing = done.get(each.trial_id)
             if standing is None or not standing.done(work.budget):
-                Attempts(self._store.attempts).record(
+                Attempts(self._store.attempts, self._run).record(
                     "failed",
                     trial_id=each.trial_id,
                     error=text.strip().splitlines()[-1],

@@ -83,7 +83,7 @@ def verify_sample(
     counts = Counter(each.verdict for each in found)
     return {
         "sweep": chosen.experiment.sweep.name,
-        "results": str(chosen.folder),
+        "results": chosen.place.address,
         "seed": seed,
         **{verdict: counts[verdict] for verdict in VERDICTS},
         "trials": [asdict(each) for each in sorted(found, key=lambda e: e.trial_id)],
@@ -101,13 +101,13 @@ def sample(chosen: Chosen, size: int, seed: int) -> list[Kept]:
     Raises:
         SweepError: If none is finished.
     """
-    store = Store(chosen.folder)
-    rows = _by_trial(store.read().to_pylist()) if store.parts.exists() else {}
+    store = Store(chosen.place)
+    rows = _by_trial(store.read().to_pylist()) if store.parts.names() else {}
     finished = [trial for trial in chosen.trials if trial.trial_id in rows]
     if not finished:
         raise SweepError(
             f"No trial of {chosen.experiment.sweep.name!r} has a result in "
-            f"{chosen.folder} yet, so there is nothing to verify. `sweep run` trains them."
+            f"{chosen.place.address} yet, so there is nothing to verify. `sweep run` trains them."
         )
     drawn = random.Random(seed).sample(finished, min(size, len(finished)))
     history = _by_trial(store.history().to_pylist())

@@ -11,6 +11,7 @@ import pytest
 from commands import Folder, children, wait_until, write_experiment
 
 from sweeps.attempts import events, failures
+from sweeps.folder import Folder as Place
 
 pytestmark = pytest.mark.ray
 
@@ -30,7 +31,7 @@ def slow_experiment(path: Path) -> Folder:
 
 
 def executions(folder: Folder, event: str) -> Counter[str]:
-    found = events(folder.results / "attempts")
+    found = events(Place(folder.results / "attempts"))
     return Counter(each["trial_id"] for each in found if each["event"] == event)
 
 
@@ -145,7 +146,7 @@ def test_a_trial_that_crashes_is_listed_and_tried_again(tmp_path: Path) -> None:
     assert str(Path("results/small/attempts")) in done.stderr
     status = json.loads(folder.sweep("status", "small.py", "--json").stdout)
     assert (status["failed"], status["unsolved"]) == (1, 1)
-    assert "Traceback" in failures(folder.results / "attempts")[victim]["traceback"]
+    assert "Traceback" in failures(Place(folder.results / "attempts"))[victim]["traceback"]
     in_the_way.rmdir()
     again = folder.sweep("run", "small.py", "--no-dashboard")
     assert again.returncode == 0, again.stderr

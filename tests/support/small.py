@@ -4,6 +4,8 @@ import math
 from pathlib import Path
 
 from rnnlab import Check, Outcome, Result, TemporalOrder, Trial
+from rnnlab.checkpoint import CheckpointFolder
+from sweeps.folder import Folder
 from sweeps.store import Store
 
 
@@ -52,9 +54,21 @@ def result(
 
 
 def store(folder: Path) -> Store:
-    found = Store(folder)
+    found = Store(Folder(folder))
     found.create()
     return found
+
+
+def path_of(kept: Store) -> Path:
+    return Path(kept.place.address)
+
+
+def table_bytes(kept: Store) -> bytes:
+    return Path(kept.compact()).read_bytes()
+
+
+def checkpoints(folder: Path) -> CheckpointFolder:
+    return CheckpointFolder(Folder(folder))
 
 
 NAN = math.nan

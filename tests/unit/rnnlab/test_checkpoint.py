@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import check, trial
+from small import check, checkpoints, trial
 
-from rnnlab.checkpoint import CheckpointFolder, Checkpoints
+from rnnlab.checkpoint import CheckpointFolder, Checkpoints, glance, name_of
 from rnnlab.state import State, Totals
 from rnnlab.train import fresh
+from sweeps.folder import Folder
 
 ONE = trial()
 STATE = State(
@@ -25,9 +26,9 @@ STATE = State(
 
 
 def saved(folder: Path) -> tuple[CheckpointFolder, Path]:
-    kept = CheckpointFolder(folder)
+    kept = checkpoints(folder)
     kept.save(ONE, "plain-1", STATE)
-    return kept, kept.path(ONE)
+    return kept, folder / name_of(ONE)
 
 
 def same(a: State, b: State) -> bool:
@@ -88,11 +89,31 @@ def test_a_checkpoint_is_resumed_only_under_its_own_numerics_id(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept, path = saved(tmp_path)
+    data = path.read_bytes()
     with caplog.at_level(logging.WARNING):
         assert kept.load(ONE, "plain-2") is None
-    assert "plain-1" in caplog.text
-    path.rename(kept.path(trial(1)))
+    assert "made by plain-1, not by plain-2" in caplog.text
+    assert not path.exists()
+    assert (tmp_path / "damaged" / path.name).read_bytes() == data
+    assert kept.load(ONE, "plain-1") is None
+
+
+def test_a_checkpoint_of_another_trial_is_set_aside_and_told(tmp_path: Path) -> None:
+    _, path = saved(tmp_path)
+    other = path.rename(tmp_path / name_of(trial(1)))
+    told: list[str] = []
+    kept = CheckpointFolder(Folder(tmp_path), told.append)
     assert kept.load(trial(1), "plain-1") is None
+    (said,) = told
+    assert f"is of another trial, {ONE.trial_id}" in said
+    assert f"kept as {tmp_path / 'damaged' / other.name}" in said
+
+
+def test_a_glance_tells_whose_checkpoint_it_is(tmp_path: Path) -> None:
+    _, path = saved(tmp_path)
+    assert glance(path.read_bytes()) == (ONE.trial_id, "plain-1", 17)
+    with pytest.raises(ValueError, match="npz"):
+        glance(path.read_bytes()[:-1])
 
 
 def test_a_pickle_is_never_read(tmp_path: Path) -> None:
@@ -139,7 +160,7 @@ def test_what_was_kept_is_replaced_and_forgotten(tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_not_finite_and_minus_zero_come_back(tmp_path: Path) -> None:
-    kept = CheckpointFolder(tmp_path)
+    kept = checkpoints(tmp_path)
     bias = np.array([np.nan, np.inf, -np.inf, -0.0], dtype=np.float32)
     strange = replace(
         STATE,
@@ -154,18 +175,18 @@ def test_numbers_that_are_not_finite_and_minus_zero_come_back(tmp_path: Path) ->
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_nothing_half(tmp_path: Path) -> None:
-    kept = CheckpointFolder(tmp_path)
-    (kept.path(ONE) / "in the way").mkdir(parents=True)
+    kept = checkpoints(tmp_path)
+    (tmp_path / name_of(ONE) / "in the way").mkdir(parents=True)
     with pytest.raises(OSError, match=ONE.trial_id):
         kept.save(ONE, "plain-1", STATE)
-    assert [path.name for path in tmp_path.iterdir()] == [kept.path(ONE).name]
+    assert [path.name for path in tmp_path.iterdir()] == [name_of(ONE)]
 
 
 def test_a_sound_file_of_another_shape_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As a later version might write: its hash fits, a fact is not known."""
-    kept = CheckpointFolder(tmp_path)
+    kept = checkpoints(tmp_path)
     kept.save(ONE, "plain-1", replace(STATE, totals=LaterTotals()))
     assert kept.load(ONE, "plain-1") is None
     assert "the trial starts again" in caplog.text

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import trial
+from small import checkpoints, trial
 
 from rnnlab import Result, TemporalOrder, Trial
-from rnnlab.checkpoint import CheckpointFolder
 from rnnlab.data import Batch, draw_batch
 from rnnlab.engines import Engine, Gradients, choose
 from rnnlab.engines.plain import Plain
@@ -120,7 +119,7 @@ def test_where_chunks_are_cut_changes_no_number(size: int) -> None:
 
 @pytest.mark.parametrize("after", [0, 1, 2, 4, 5])
 def test_interrupted_anywhere_and_resumed_is_the_same(tmp_path: Path, after: int) -> None:
-    kept = CheckpointFolder(tmp_path)
+    kept = checkpoints(tmp_path)
     states = training(SMALL, budget=60, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
     for _ in range(after + 1):
         stopped_at = next(states).update
@@ -145,7 +144,7 @@ VARIANTS = [
 def test_interrupted_again_and_again_is_the_same(
     tmp_path_factory: pytest.TempPathFactory, one: Trial, steps: list[int]
 ) -> None:
-    kept = CheckpointFolder(tmp_path_factory.mktemp("kept"))
+    kept = checkpoints(tmp_path_factory.mktemp("kept"))
     for step in steps:
         states = training(one, budget=30, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
         for _ in zip(range(step), states, strict=False):
@@ -165,7 +164,7 @@ def test_a_state_is_given_now_and_then_and_at_the_end_however_often_one_checks()
 
 
 def test_killed_between_two_checkpoints_is_the_same(tmp_path: Path) -> None:
-    kept, copied = CheckpointFolder(tmp_path / "kept"), tmp_path / "copied"
+    kept, copied = checkpoints(tmp_path / "kept"), tmp_path / "copied"
     states = training(
         SMALL,
         budget=40,
@@ -176,17 +175,17 @@ def test_killed_between_two_checkpoints_is_the_same(tmp_path: Path) -> None:
     )
     while next(states).update < 17:
         pass
-    shutil.copytree(kept.folder, copied)
+    shutil.copytree(tmp_path / "kept", copied)
     list(states)
-    found = CheckpointFolder(copied).load(SMALL, ENGINE.numerics_id)
+    found = checkpoints(copied).load(SMALL, ENGINE.numerics_id)
     assert found is not None
     assert found.update == 17
-    resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=CheckpointFolder(copied))
+    resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=checkpoints(copied))
     assert resumed == train(SMALL, budget=40, engine=ENGINE)
 
 
 def test_an_engine_that_crashes_leaves_the_last_sound_state(tmp_path: Path) -> None:
-    kept = CheckpointFolder(tmp_path)
+    kept = checkpoints(tmp_path)
     with pytest.raises(KeyError, match="twenty"):
         train(SMALL, budget=40, engine=CrashesAt(20), checkpoint=kept)
     found = kept.load(SMALL, ENGINE.numerics_id)
@@ -211,14 +210,14 @@ class CrashesAt(Plain):
 
 
 def test_a_solved_trial_is_not_trained_again(tmp_path: Path) -> None:
-    kept = CheckpointFolder(tmp_path)
+    kept = checkpoints(tmp_path)
     solved = train(trial(), budget=40, engine=Scripted({2: 0}), checkpoint=kept)
     again = train(trial(), budget=400, engine=Scripted({}), checkpoint=kept)
     assert (solved.updates, again) == (20, solved)
 
 
 def test_extending_a_budget_equals_asking_for_it_at_once(tmp_path: Path) -> None:
-    kept = CheckpointFolder(tmp_path)
+    kept = checkpoints(tmp_path)
     train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
     stands = kept.load(SMALL, ENGINE.numerics_id)
     assert stands is not None
@@ -231,7 +230,7 @@ def test_extending_a_budget_equals_asking_for_it_at_once(tmp_path: Path) -> None
 def test_a_checkpoint_beyond_the_budget_gives_the_result_at_the_budget(
     tmp_path: Path, further: int
 ) -> None:
-    kept = CheckpointFolder(tmp_path)
+    kept = checkpoints(tmp_path)
     states = training(SMALL, budget=60, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
     while next(states).update < further:
         pass
@@ -315,7 +314,7 @@ def test_where_every_update_was_repaired_there_is_no_mean(tmp_path: Path) -> Non
     start = start._replace(w_out=np.full_like(start.w_out, 3e38) * signs)
     results = []
     for stops in ([], [3, 14]):
-        kept = CheckpointFolder(tmp_path / f"{len(stops)}")
+        kept = checkpoints(tmp_path / f"{len(stops)}")
         kept.save(one, ENGINE.numerics_id, State(start))
         for stop in stops:
             states = training(one, budget=20, engine=ENGINE, checkpoint=kept, chunk_s=0.0)

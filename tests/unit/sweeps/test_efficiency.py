@@ -14,6 +14,7 @@ from rnnlab.state import State
 from rnnlab.train import train
 from sweeps.attempts import Attempts, events
 from sweeps.efficiency import Efficiency, of_events, told
+from sweeps.folder import Folder
 from sweeps.meter import Metered
 
 
@@ -71,11 +72,11 @@ def test_what_somebody_has_harmed_counts_nothing(harmed: object) -> None:
 
 
 def test_runs_that_have_ended_are_added_up(tmp_path: Path) -> None:
-    attempts = Attempts(tmp_path)
+    attempts = Attempts(Folder(tmp_path))
     attempts.record("session")
     attempts.record("ended", update_s=8.0, check_s=1.0, worker_s=10.0)
     attempts.record("ended", update_s=2.0, check_s=0.0, worker_s=10.0)
-    found = of_events(events(tmp_path))
+    found = of_events(events(Folder(tmp_path)))
     assert found == Efficiency(10.0, 1.0, 20.0)
     assert (found.efficiency, found.check_share) == (11 / 20, 1 / 11)
     assert (

@@ -15,6 +15,7 @@ from sweeps.columns import result_columns, trial_columns
 from sweeps.drawing import as_of
 from sweeps.experiments.figure7 import INITIALISERS, VARIANTS, draw, sweep
 from sweeps.figures import save
+from sweeps.folder import Folder
 from sweeps.statistics import wilson
 
 mpl.use("agg")
@@ -147,8 +148,10 @@ def test_rows_of_trials_that_are_not_of_the_sweep_are_left_out() -> None:
 
 def test_a_figure_is_the_same_bytes_each_time(tmp_path: Path) -> None:
     results = table(sweep.trials[:20], ["solved"] * 20)
-    first = [path.read_bytes() for path in save(draw(results), tmp_path / "figure7")]
-    second = [path.read_bytes() for path in save(draw(results), tmp_path / "figure7")]
+    first, second = (
+        [Path(path).read_bytes() for path in save(draw(results), Folder(tmp_path), "f")]
+        for _ in range(2)
+    )
     assert first == second
 
 

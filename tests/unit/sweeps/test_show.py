@@ -27,7 +27,7 @@ def kept(folder: Path, seeds: int = 1) -> Store:
 
 def test_a_known_trial_without_a_result_is_shown_by_its_spec(tmp_path: Path) -> None:
     one = FIGURE7[7]
-    found = show(one.trial_id[:12], tmp_path)
+    found = show(one.trial_id[:12], str(tmp_path))
     assert found["trial_id"] == one.trial_id
     assert {"trial_id": one.trial_id, **found["spec"]} == trial_columns(one)
     assert found["results"] == []
@@ -37,9 +37,9 @@ def test_a_known_trial_without_a_result_is_shown_by_its_spec(tmp_path: Path) -> 
 
 def test_the_command_selects_this_trial_alone(tmp_path: Path) -> None:
     one = FIGURE7[7]
-    words = shlex.split(show(one.trial_id, tmp_path)["command"])
+    words = shlex.split(show(one.trial_id, str(tmp_path))["command"])
     assert words[:4] == ["sweep", "run", "figure7", "--where"]
-    selection = Selection(experiment="figure7", where=words[4], results=tmp_path)
+    selection = Selection(experiment="figure7", where=words[4], results=str(tmp_path))
     assert resolve(selection).trials == [one]
     assert len(words) == 5
 
@@ -48,7 +48,7 @@ def test_the_command_selects_this_trial_alone(tmp_path: Path) -> None:
 def test_a_stored_trial_is_shown_with_its_result(tmp_path: Path, known: bool) -> None:
     one = FIGURE7[0] if known else MINE
     store(tmp_path / "it's").commit([(one, result(one, 30, "solved"))])
-    found = show(one.trial_id[:10], tmp_path)
+    found = show(one.trial_id[:10], str(tmp_path))
     assert found["spec"] == {name: trial_columns(one)[name] for name in trial_types()}
     (held,) = found["results"]
     assert held["folder"] == str(tmp_path / "it's")
@@ -61,14 +61,14 @@ def test_a_stored_trial_is_shown_with_its_result(tmp_path: Path, known: bool) ->
 def test_a_trial_may_have_results_in_several_folders(tmp_path: Path) -> None:
     kept(tmp_path / "mine")
     kept(tmp_path / "quick" / "mine")
-    folders = [each["folder"] for each in show(MINE.trial_id, tmp_path)["results"]]
+    folders = [each["folder"] for each in show(MINE.trial_id, str(tmp_path))["results"]]
     assert folders == [str(tmp_path / "mine"), str(tmp_path / "quick" / "mine")]
 
 
 def test_an_experiment_of_ones_own_is_known_from_its_sessions(tmp_path: Path) -> None:
     made = kept(tmp_path / "quick" / "mine")
     Attempts(made.attempts).record("session", experiment="/a b/mine.py")
-    words = shlex.split(show(MINE.trial_id, tmp_path)["command"])
+    words = shlex.split(show(MINE.trial_id, str(tmp_path))["command"])
     assert words[:4] == ["sweep", "run", "/a b/mine.py", "--quick"]
     assert words[4:] == ["--where", f'trial_id == "{MINE.trial_id}"']
 
@@ -78,7 +78,7 @@ def test_attempts_of_this_trial_are_told(tmp_path: Path) -> None:
     log = Attempts(made.attempts)
     log.record("failed", trial_id=MINE.trial_id, error="RuntimeError: fire")
     log.record("failed", trial_id=trial(1).trial_id, error="RuntimeError: water")
-    found = show(MINE.trial_id, tmp_path)
+    found = show(MINE.trial_id, str(tmp_path))
     assert [each["error"] for each in found["results"][0]["attempts"]] == [
         "RuntimeError: fire"
     ]
@@ -88,7 +88,7 @@ def test_attempts_of_this_trial_are_told(tmp_path: Path) -> None:
 def test_an_ambiguous_beginning_names_the_first_candidates(tmp_path: Path) -> None:
     kept(tmp_path / "mine", seeds=3)
     with pytest.raises(SweepError, match="183 trials' ids begin with ''") as caught:
-        show("", tmp_path)
+        show("", str(tmp_path))
     ids = sorted(each.trial_id for each in [*FIGURE7, *(trial(s) for s in range(3))])
     said = f": {', '.join(name[:12] for name in ids[:5])}. Write more of it."
     assert str(caught.value).endswith(said)
@@ -97,11 +97,11 @@ def test_an_ambiguous_beginning_names_the_first_candidates(tmp_path: Path) -> No
 def test_one_trial_in_two_places_is_not_ambiguous(tmp_path: Path) -> None:
     one = FIGURE7[0]
     store(tmp_path / "figure7").commit([(one, result(one))])
-    assert show(one.trial_id, tmp_path)["trial_id"] == one.trial_id
+    assert show(one.trial_id, str(tmp_path))["trial_id"] == one.trial_id
 
 
 @pytest.mark.parametrize("prefix", ["zzz", MINE.trial_id.upper() + "x", "*", "0" * 40])
 def test_an_id_that_begins_no_trials_is_refused(tmp_path: Path, prefix: str) -> None:
     kept(tmp_path / "mine")
     with pytest.raises(SweepError, match="No trial's id begins with"):
-        show(prefix, tmp_path)
+        show(prefix, str(tmp_path))

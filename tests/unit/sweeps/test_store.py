@@ -3,22 +3,24 @@
 import itertools
 import json
 import math
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import NAN, result, store, trial
+from small import NAN, path_of, result, store, table_bytes, trial
 
 from rnnlab import Result, Trial
 from sweeps.columns import history_types, table_types
-from sweeps.errors import NondeterminismError, StoreError
+from sweeps.errors import NewerSchemaError, NondeterminismError, StoreError
+from sweeps.folder import Folder
 from sweeps.plan import Standing
-from sweeps.store import Store, schema
+from sweeps.store import CHECK, TRIAL, Store, merge_small
+from sweeps.tables import schema, serialised
 
 FINISHED = [
     (trial(0), result(trial(0), 20, "solved")),
@@ -76,7 +78,7 @@ def test_the_table_is_the_same_bytes_however_results_were_committed(
         apart.commit(order[start:end])
         if compacted_between:
             apart.compact()
-    assert apart.compact().read_bytes() == together.compact().read_bytes()
+    assert table_bytes(apart) == table_bytes(together)
 
 
 STAGES = [
@@ -109,11 +111,11 @@ def test_the_furthest_budget_wins_and_history_is_not_written_twice(tmp_path: Pat
     history = kept.history()
     assert history.schema.equals(schema(history_types()), check_metadata=True)
     assert history["update"].to_pylist() == [10, 20, 30, 40]
-    parts = kept.history_parts.iterdir()
+    parts = (tmp_path / "history").iterdir()
     assert sorted(len(pd.read_parquet(part)) for part in parts) == [2, 2]
     direct = store(tmp_path / "direct")
     direct.commit([(one, result(one, 40, "solved"))])
-    assert kept.compact().read_bytes() == direct.compact().read_bytes()
+    assert table_bytes(kept) == table_bytes(direct)
 
 
 def test_a_history_is_of_the_numerics_that_the_table_shows(tmp_path: Path) -> None:
@@ -136,7 +138,7 @@ def test_the_same_part_twice_is_fine_and_other_numbers_raise_the_alarm(
         kept.commit([FINISHED[3]])  # its loss is NaN, which equals nothing
     with pytest.raises(NondeterminismError, match="holds other numbers"):
         kept.commit([(one, result(one, loss=1.5))])
-    assert len(list(kept.parts.iterdir())) == 2
+    assert len(kept.parts.names()) == 2
 
 
 def test_a_pack_is_the_same_part_in_whatever_order_its_trials_ended(
@@ -144,7 +146,7 @@ def test_a_pack_is_the_same_part_in_whatever_order_its_trials_ended(
 ) -> None:
     kept = store(tmp_path)
     assert kept.commit(FINISHED) == kept.commit(FINISHED[::-1])
-    assert len(list(kept.history_parts.iterdir())) == 1
+    assert len(kept.history_parts.names()) == 1
 
 
 def test_zero_and_minus_zero_are_other_numbers(tmp_path: Path) -> None:
@@ -171,15 +173,15 @@ def test_the_same_result_may_come_with_and_without_the_history_before_it(
     assert kept.history()["update"].to_pylist() == [10, 20, 30, 40]
 
 
-@pytest.mark.parametrize("gone", ["parts", "history"])
-def test_a_history_is_committed_before_its_part(tmp_path: Path, gone: str) -> None:
+@pytest.mark.parametrize("blocked", ["parts", "history"])
+def test_a_history_is_committed_before_its_part(tmp_path: Path, blocked: str) -> None:
     kept = store(tmp_path)
-    (tmp_path / gone).rename(tmp_path / "away")
-    with pytest.raises(OSError, match=gone):
+    (tmp_path / blocked).write_text("in the way")
+    with pytest.raises(OSError, match=blocked):
         kept.commit(FINISHED)
-    (tmp_path / "away").rename(tmp_path / gone)
+    (tmp_path / blocked).unlink()
     assert len(kept.read()) == 0
-    assert len(list(kept.history_parts.iterdir())) == (gone == "parts")
+    assert len(kept.history_parts.names()) == (blocked == "parts")
     kept.commit(FINISHED)
     assert (len(kept.read()), len(kept.history())) == (4, 8)
 
@@ -212,10 +214,10 @@ def test_derived_files_are_never_trusted_over_the_parts(
 def test_compacting_what_is_up_to_date_writes_nothing(tmp_path: Path) -> None:
     kept = store(tmp_path)
     kept.commit(FINISHED)
-    before = kept.compact().stat()
-    assert kept.compact().stat() == before
+    before = Path(kept.compact()).stat()
+    assert Path(kept.compact()).stat() == before
     kept.commit([(trial(4), result(trial(4)))])
-    assert kept.compact().stat().st_ino != before.st_ino
+    assert Path(kept.compact()).stat().st_ino != before.st_ino
 
 
 def test_a_table_older_than_its_parts_is_not_read(tmp_path: Path) -> None:
@@ -224,84 +226,241 @@ def test_a_table_older_than_its_parts_is_not_read(tmp_path: Path) -> None:
     kept.compact()
     kept.commit(FINISHED[1:])
     assert len(kept.read()) == 4
-    manifest = json.loads(kept.manifest_path.read_text())
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert len(manifest["parts"]) == 1
 
 
 def test_files_left_half_written_are_passed_over(tmp_path: Path) -> None:
     kept = store(tmp_path)
     kept.commit(FINISHED)
-    (kept.parts / ".tmp-1234").write_bytes(b"half")
-    (kept.parts / ".tmp-5678.parquet").write_bytes(b"half")
+    (tmp_path / "parts" / ".tmp-1234").write_bytes(b"half")
+    (tmp_path / "parts" / ".tmp-5678.parquet").write_bytes(b"half")
     assert len(kept.read()) == 4
 
 
-def test_a_damaged_part_is_named_with_the_remedy(tmp_path: Path) -> None:
+def part_of(kept: Store, place: str = "parts") -> Path:
+    """Give the path of a store's only part."""
+    (name,) = (kept.place / place).names()
+    return path_of(kept) / place / name
+
+
+def test_a_damaged_part_is_left_out_by_readers_and_named_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     kept = store(tmp_path)
-    part = kept.commit(FINISHED)
-    data = bytearray(part.read_bytes())
+    kept.commit(FINISHED[:1])
+    part = part_of(kept)
+    kept.commit(FINISHED[1:])
+    part.write_bytes(part.read_bytes()[:-3])
+    assert set(kept.standings()) == {t.trial_id for t, _ in FINISHED[1:]}
+    assert f"{part} is damaged" in caplog.text
+    assert "`sweep run` sets it aside" in caplog.text
+    assert "\n" not in caplog.messages[0]
+    assert part.exists()
+
+
+@pytest.mark.parametrize("place", ["parts", "history"])
+@pytest.mark.parametrize("derived", [True, False])
+def test_mending_sets_aside_what_is_damaged_and_only_its_trials_are_lost(
+    tmp_path: Path, place: str, derived: bool
+) -> None:
+    kept = store(tmp_path)
+    kept.commit(FINISHED[:2])
+    harmed = part_of(kept, place)
+    kept.commit(FINISHED[2:])
+    if derived:
+        kept.compact()
+    whole = kept.read(), kept.history()
+    data = harmed.read_bytes()
+    harmed.write_bytes(data[:50] + bytes([data[50] ^ 4]) + data[51:])
+    said = kept.mend()
+    assert f"{harmed} is damaged" in said[0]
+    assert str(harmed.parent / "damaged" / harmed.name) in said[0]
+    assert len(said) == (2 if place == "history" else 1)
+    assert set(kept.standings()) == {t.trial_id for t, _ in FINISHED[2:]}
+    assert kept.mend() == []
+    kept.commit(FINISHED[:2])
+    assert kept.read().to_pandas().equals(whole[0].to_pandas())
+    assert kept.history().to_pandas().equals(whole[1].to_pandas())
+
+
+def test_mending_a_sound_store_changes_nothing(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    kept.commit([*FINISHED[:2], *FINISHED[3:]])
+    kept.commit([(trial(5), result(trial(5), 25, "diverged"))])
+    kept.commit([(trial(6), result(trial(6), 20))])
+    kept.commit([(trial(6), result(trial(6), 40))], committed=kept.standings())
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert kept.mend() == []
+    assert before == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("place", ["parts", "history"])
+def test_every_flipped_byte_of_a_part_is_noticed(tmp_path: Path, place: str) -> None:
+    kept = store(tmp_path)
+    kept.commit(FINISHED[:1])
+    part = part_of(kept, place)
+    sound = part.read_bytes()
+    parts = kept.parts if place == "parts" else kept.history_parts
+    assert parts.damaged() == {}
+    for position in range(len(sound)):
+        harmed = bytearray(sound)
+        harmed[position] ^= 1 << (position % 8)
+        part.write_bytes(harmed)
+        assert list(parts.damaged()) == [part.name], position
+        assert len(parts.read([part.name]).table) == 0
+    for length in range(0, len(sound), 97):
+        part.write_bytes(sound[:length])
+        assert list(parts.damaged()) == [part.name], length
+
+
+def test_a_part_without_a_hash_in_its_name_is_held_to_its_page_checksums(
+    tmp_path: Path,
+) -> None:
+    """As the first version named them."""
+    kept = store(tmp_path)
+    kept.commit(FINISHED)
+    part = part_of(kept)
+    plain = part.rename(part.with_name(f"{part.name[:32]}.parquet"))
+    assert len(kept.read()) == 4
+    data = bytearray(plain.read_bytes())
     data[40] ^= 1
-    part.write_bytes(data)
-    with pytest.raises(StoreError, match="is damaged") as caught:
-        kept.read()
-    assert str(part) in str(caught.value)
-    assert "Move it away" in str(caught.value)
+    plain.write_bytes(data)
+    assert list(kept.parts.damaged()) == [plain.name]
 
 
-def flipped(data: bytes, region: str) -> Iterator[bytes]:
-    """Flip one bit at about every thirtieth byte of the pages or of the footer."""
-    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    places = range(0, footer, 29) if region == "pages" else range(footer, len(data), 31)
-    for number, place in enumerate(places):
-        harmed = bytearray(data)
-        harmed[place] ^= 1 << (number % 8)
-        yield bytes(harmed)
+def test_two_parts_that_contradict_each_other_raise_the_alarm(tmp_path: Path) -> None:
+    """In packs of other trials too, whose parts have other names."""
+    kept, one = store(tmp_path), trial(0)
+    kept.commit([(one, result(one))])
+    kept.commit([(one, result(one, loss=1.5)), (trial(1), result(trial(1)))])
+    for read in (kept.read, kept.compact, kept.standings):
+        with pytest.raises(NondeterminismError, match=r"differ in loss: 1\.\d+ and 1\.\d+"):
+            read()
 
 
-@pytest.mark.parametrize("region", ["pages", "footer"])
-def test_a_flipped_bit_is_noticed_or_harmless(tmp_path: Path, region: str) -> None:
-    """Pages have checksums; in the footer, a flip may rename a column."""
+@pytest.mark.parametrize("loss", [NAN, 0.0])
+def test_a_trial_in_two_parts_with_the_same_numbers_is_no_contradiction(
+    tmp_path: Path, loss: float
+) -> None:
+    kept, one = store(tmp_path), trial(0)
+    for more in ([], [trial(1)]):
+        kept.commit([(each, result(each, loss=loss)) for each in (one, *more)])
+    assert (len(kept.read()), len(kept.history())) == (2, 4)
+
+
+def test_merging_parts_changes_no_answer_and_leaves_one(tmp_path: Path) -> None:
     kept = store(tmp_path)
-    part = kept.commit(FINISHED)
-    rows, changed, noticed = kept.read().to_pylist(), set(), 0
-    for data in flipped(part.read_bytes(), region):
-        part.write_bytes(data)
-        try:
-            found = kept.read().to_pylist()
-        except StoreError as error:
-            noticed += str(part) in str(error)
-            continue
-        changed.update(differing(found, rows))
-    assert changed == set()
-    assert noticed > 60
+    for seed in range(12):
+        kept.commit([(trial(seed), result(trial(seed), 20))])
+    kept.commit([(trial(0), result(trial(0), 40))], committed=kept.standings())
+    before, table, history = table_bytes(kept), kept.read(), kept.history()
+    merge_small(kept.history_parts, CHECK, above=5)
+    merge_small(kept.parts, TRIAL, above=5)
+    assert (len(kept.parts.names()), len(kept.history_parts.names())) == (1, 1)
+    assert kept.read().equals(table)
+    assert kept.history().equals(history)
+    assert table_bytes(kept) == before
+    assert kept.mend() == []
+    assert kept.commit([(trial(3), result(trial(3), 20))])
+    assert table_bytes(kept) == before
 
 
-def differing(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> set[str]:
-    """Name the columns in which two tables differ; NaN equals NaN."""
-    assert [list(row) for row in a] == [list(row) for row in b]
-    pairs = zip(a, b, strict=True)
-    return {name for x, y in pairs for name in x if repr(x[name]) != repr(y[name])}
-
-
-def test_what_is_said_of_a_damaged_part_is_one_line(tmp_path: Path) -> None:
+def test_few_parts_and_large_ones_are_not_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = store(tmp_path)
-    part = kept.commit(FINISHED)
-    data = bytearray(part.read_bytes())
-    data[4] ^= 1
-    part.write_bytes(data)
-    with pytest.raises(StoreError) as caught:
-        kept.read()
-    assert "\n" not in str(caught.value)
+    for seed in range(6):
+        kept.commit([(trial(seed), result(trial(seed)))])
+    before = kept.parts.names()
+    merge_small(kept.parts, TRIAL, above=6)
+    assert kept.parts.names() == before
+    monkeypatch.setattr("sweeps.store.SMALL_BYTES", 1)
+    merge_small(kept.parts, TRIAL, above=5)
+    assert set(kept.parts.names()) >= set(before)
+
+
+def test_a_damaged_part_is_not_merged_away(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    for seed in range(6):
+        kept.commit([(trial(seed), result(trial(seed)))])
+    victim = path_of(kept) / "parts" / kept.parts.names()[2]
+    victim.write_bytes(b"harmed")
+    merge_small(kept.parts, TRIAL, above=5)
+    assert victim.exists()
+    assert len(kept.parts.names()) == 2
+
+
+def test_what_came_after_the_table_is_added_to_it(tmp_path: Path) -> None:
+    """The parts that are in the table are not read again."""
+    kept = store(tmp_path)
+    kept.commit(FINISHED[:2])
+    kept.compact()
+    before = part_of(kept)
+    kept.commit(FINISHED[2:])
+    before.write_bytes(b"nobody looks")
+    assert len(kept.read()) == 4
+    whole = store(tmp_path / "whole")
+    whole.commit(FINISHED)
+    assert table_bytes(kept) == table_bytes(whole)
+
+
+def test_a_part_of_an_older_schema_is_read_with_the_defaults_of_its_day(
+    tmp_path: Path,
+) -> None:
+    """A field at its default is no part of the trial id, so an old row had it."""
+    kept = store(tmp_path)
+    kept.commit(FINISHED)
+    whole, part = kept.read(), part_of(kept)
+    older = pq.read_table(part).drop_columns(["repair_nonfinite", "spectral_radius"])
+    part.unlink()
+    (part.parent / "old.parquet").write_bytes(serialised(older))
+    found = kept.read()
+    assert found.schema.equals(whole.schema, check_metadata=True)
+    assert found["repair_nonfinite"].to_pylist() == [False] * 4
+    assert found["spectral_radius"].null_count == 4
+    kept_columns = [name for name in found.column_names if name != "spectral_radius"]
+    again, before = (each.select(kept_columns) for each in (found, whole))
+    assert serialised(again) == serialised(before)  # the loss of one is NaN
+
+
+def test_the_first_schema_is_readable_for_ever(tmp_path: Path) -> None:
+    """These files were written by the version that made the format; never renew them."""
+    kept = store(tmp_path)
+    golden = Path(__file__).parent / "schema-1"
+    shutil.copytree(golden, tmp_path, dirs_exist_ok=True)
+    rows = kept.read().to_pylist()
+    ends = {row["outcome"]: row["updates"] for row in rows}
+    assert ends == {"unsolved": 400, "diverged": 4, "solved": 200}
+    assert {row["task.kind"] for row in rows} == {"TemporalOrder"}
+    assert len(kept.history()) == 3
+    assert kept.mend() == []
+
+
+@pytest.mark.parametrize("number", [b"2", b"17"])
+def test_a_later_schema_is_refused_with_the_remedy_and_not_set_aside(
+    tmp_path: Path, number: bytes
+) -> None:
+    kept = store(tmp_path)
+    kept.commit(FINISHED)
+    part = part_of(kept)
+    later = pq.read_table(part).replace_schema_metadata({b"rnnlab_schema": number})
+    part.unlink()
+    (part.parent / "later.parquet").write_bytes(serialised(later))
+    for read in (kept.read, kept.mend):
+        with pytest.raises(NewerSchemaError, match="Update rnnlab"):
+            read()
+    assert kept.parts.names() == ["later.parquet"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
-        Store(tmp_path / "file" / "sweep").create()
+        Store(Folder(tmp_path / "file" / "sweep")).create()
 
 
 def test_an_empty_store_has_an_empty_table_of_the_right_columns(tmp_path: Path) -> None:
-    assert Store(tmp_path).standings() == {}
-    table = Store(tmp_path).read()
+    assert Store(Folder(tmp_path)).standings() == {}
+    table = Store(Folder(tmp_path)).read()
     assert isinstance(table, pa.Table)
     assert (len(table), table.column_names) == (0, list(table_types()))

@@ -13,6 +13,7 @@ import pytest
 from small import trial
 
 from sweeps.efficiency import Efficiency
+from sweeps.folder import Folder
 from sweeps.plan import Standing, packs, plan
 from sweeps.progress import Progress
 from sweeps.tracker import (
@@ -147,8 +148,8 @@ def test_the_time_left_is_what_is_left_at_the_speed_so_far() -> None:
 
 def test_a_snapshot_is_read_as_it_was_written(tmp_path: Path) -> None:
     snapshot = snapshot_of(1)
-    write_snapshot(snapshot, tmp_path)
-    assert read_snapshot(tmp_path) == json.loads(json.dumps(asdict(snapshot)))
+    write_snapshot(snapshot, Folder(tmp_path))
+    assert read_snapshot(Folder(tmp_path)) == json.loads(json.dumps(asdict(snapshot)))
     assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
 
 
@@ -156,15 +157,15 @@ def test_a_snapshot_of_another_machine_is_believed_until_it_is_stale(
     tmp_path: Path,
 ) -> None:
     there = replace(snapshot_of(1), host="elsewhere", pid=dead())
-    write_snapshot(there, tmp_path)
-    assert read_snapshot(tmp_path) is not None
-    write_snapshot(replace(there, at=time.time() - STALE_S - 1), tmp_path)
-    assert read_snapshot(tmp_path) is None
+    write_snapshot(there, Folder(tmp_path))
+    assert read_snapshot(Folder(tmp_path)) is not None
+    write_snapshot(replace(there, at=time.time() - STALE_S - 1), Folder(tmp_path))
+    assert read_snapshot(Folder(tmp_path)) is None
 
 
 def test_a_snapshot_of_a_process_that_has_gone_is_not_shown(tmp_path: Path) -> None:
-    write_snapshot(replace(snapshot_of(1), pid=dead()), tmp_path)
-    assert read_snapshot(tmp_path) is None
+    write_snapshot(replace(snapshot_of(1), pid=dead()), Folder(tmp_path))
+    assert read_snapshot(Folder(tmp_path)) is None
 
 
 @pytest.mark.parametrize(
@@ -175,23 +176,25 @@ def test_a_snapshot_of_a_process_that_has_gone_is_not_shown(tmp_path: Path) -> N
 def test_a_snapshot_that_cannot_be_meant_is_not_shown(
     tmp_path: Path, change: dict[str, float]
 ) -> None:
-    write_snapshot(replace(snapshot_of(1), **change), tmp_path)
-    assert read_snapshot(tmp_path) is None
+    write_snapshot(replace(snapshot_of(1), **change), Folder(tmp_path))
+    assert read_snapshot(Folder(tmp_path)) is None
 
 
 @pytest.mark.parametrize("text", ['{"at": ', "[]", "null", "{}", "", '{"at": 1e999}'])
 def test_a_torn_snapshot_is_not_shown(tmp_path: Path, text: str) -> None:
     (tmp_path / "progress.json").write_text(text)
-    assert read_snapshot(tmp_path) is None
+    assert read_snapshot(Folder(tmp_path)) is None
 
 
 @pytest.mark.parametrize("ours", [True, False])
 def test_only_ones_own_snapshot_is_removed(tmp_path: Path, ours: bool) -> None:
     other = os.getppid()
-    write_snapshot(replace(snapshot_of(1), pid=os.getpid() if ours else other), tmp_path)
-    drop_snapshot(tmp_path)
+    write_snapshot(
+        replace(snapshot_of(1), pid=os.getpid() if ours else other), Folder(tmp_path)
+    )
+    drop_snapshot(Folder(tmp_path))
     assert (tmp_path / "progress.json").exists() != ours
-    drop_snapshot(tmp_path / "none")
+    drop_snapshot(Folder(tmp_path / "none"))
 
 
 def test_a_trial_is_told_from_its_neighbours() -> None:

@@ -14,6 +14,7 @@ from rnnlab.engines import choose
 from rnnlab.train import train
 from sweeps.cli import call
 from sweeps.errors import SweepError
+from sweeps.folder import Folder
 from sweeps.selection import Chosen, Selection, resolve
 from sweeps.store import Store
 from sweeps.verify import Kept, lines, sample, verify_one
@@ -88,12 +89,12 @@ def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
     monkeypatch.chdir(write_experiment(tmp_path, budget=400).path)
     chosen = resolve(Selection(experiment="./small.py"))
     finished = [(one, trained(one, 400)) for one in chosen.trials[:3]]
-    store(chosen.folder).commit(finished)
+    Store(chosen.place).commit(finished)
     return chosen
 
 
 def test_a_sample_is_of_finished_trials_without_repetition(done: Chosen) -> None:
-    finished = set(Store(done.folder).standings())
+    finished = set(Store(done.place).standings())
     drawn = [{each.trial.trial_id for each in sample(done, 2, seed)} for seed in range(20)]
     assert all(len(each) == 2 and each <= finished for each in drawn)
     assert len({tuple(sorted(each)) for each in drawn}) == 3
@@ -104,7 +105,7 @@ def test_a_sample_is_of_finished_trials_without_repetition(done: Chosen) -> None
 
 def test_nothing_finished_is_said(done: Chosen, tmp_path: Path) -> None:
     with pytest.raises(SweepError, match=r"nothing to verify. `sweep run` trains them"):
-        sample(replace(done, folder=tmp_path / "none"), 1, 0)
+        sample(replace(done, place=Folder(tmp_path / "none")), 1, 0)
 
 
 def test_the_command_tells_equal_from_different_by_its_exit_code(
@@ -119,7 +120,7 @@ def test_the_command_tells_equal_from_different_by_its_exit_code(
 
     last = done.trials[3]
     forged = replace(result(last, 400), engine="fused_cpu", numerics_id=ENGINE.numerics_id)
-    Store(done.folder).commit([(last, forged)])
+    Store(done.place).commit([(last, forged)])
     assert call([*words[:2], "--sample", "4", "--cpus", "2"]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[-1] == "4 trials trained again: 3 equal, 1 different, 0 not comparable"

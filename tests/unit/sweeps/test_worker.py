@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from small import store, trial
+from small import path_of, store, table_bytes, trial
 
 from rnnlab import Trial
 from rnnlab.engines import choose
 from rnnlab.engines.plain import Plain
 from rnnlab.state import State
-from sweeps.attempts import events, failures, restarted
+from sweeps.attempts import Attempts, events, failures, restarted
+from sweeps.done import Done
 from sweeps.plan import packs, plan
 from sweeps.progress import Progress
 from sweeps.store import Store
-from sweeps.worker import train_pack
+from sweeps.worker import Worker
 
 ENGINE = choose("plain")
 TRIALS = [trial(0), trial(1, lr=1e38), trial(2), trial(3)]
@@ -40,6 +41,15 @@ class Breaking(Plain):
         return super().advance(trial, state, updates)
 
 
+def worker(kept: Store, engine: Plain = ENGINE, known: list[str] | None = None) -> Worker:
+    done = Done.since(kept, kept.parts.names() if known is None else known)
+    return Worker(kept, engine, Attempts(kept.attempts), done, chunk_s=0.0)
+
+
+def checkpoints_in(kept: Store) -> set[str]:
+    return {Path(name).stem for name in (kept.place / "checkpoints").names()}
+
+
 def run(
     kept: Store, size: int, engine: Plain | None = None, budget: int = BUDGET
 ) -> list[Progress]:
@@ -47,7 +57,7 @@ def run(
     return [
         progress
         for pack in packs(work, size)
-        for progress in train_pack(pack, kept, engine or ENGINE, chunk_s=0.0)
+        for progress in worker(kept, engine or ENGINE).train(pack)
     ]
 
 
@@ -58,8 +68,8 @@ def test_the_table_does_not_depend_on_packs_or_on_a_neighbour_that_diverges(
     for size, parts in ((1, 4), (3, 2), (4, 1)):
         kept = store(tmp_path / str(size))
         run(kept, size)
-        assert len(list(kept.parts.iterdir())) == parts
-        tables.append(kept.compact().read_bytes())
+        assert len(kept.parts.names()) == parts
+        tables.append(table_bytes(kept))
         histories.append(kept.history())
     assert tables[0] == tables[1] == tables[2]
     assert histories[0].equals(histories[1])
@@ -73,7 +83,7 @@ def test_a_raised_budget_gives_what_it_would_have_given_at_once(tmp_path: Path) 
     run(raised, 2, budget=20)
     assert run(raised, 3)[-1].made == 60
     run(at_once, 4)
-    assert raised.compact().read_bytes() == at_once.compact().read_bytes()
+    assert table_bytes(raised) == table_bytes(at_once)
     assert raised.history().equals(at_once.history())
 
 
@@ -89,7 +99,7 @@ def test_a_crash_costs_its_own_trial_alone_and_is_tried_again(tmp_path: Path) ->
     whole = store(tmp_path / "whole")
     run(whole, 4)
     assert failures(kept.attempts) == {}
-    assert kept.compact().read_bytes() == whole.compact().read_bytes()
+    assert table_bytes(kept) == table_bytes(whole)
 
 
 def test_what_a_trial_had_made_before_it_crashed_is_not_made_again(tmp_path: Path) -> None:
@@ -112,12 +122,12 @@ def test_a_checkpoint_that_cannot_be_used_is_told_and_costs_only_time(
 ) -> None:
     kept, whole = store(tmp_path / "kept"), store(tmp_path / "whole")
     run(kept, 4, budget=20)
-    path = kept.checkpoints.path(trial(0))
+    path = path_of(kept) / "checkpoints" / f"{trial(0).trial_id}.npz"
     path.write_bytes(path.read_bytes()[:100])
     run(kept, 4)
     run(whole, 4)
     assert restarted(kept.attempts) == [trial(0).trial_id]
-    assert kept.compact().read_bytes() == whole.compact().read_bytes()
+    assert table_bytes(kept) == table_bytes(whole)
     assert restarted(whole.attempts) == []
 
 
@@ -135,13 +145,13 @@ def test_stopping_in_the_middle_keeps_a_checkpoint_and_what_is_finished(
 ) -> None:
     kept = store(tmp_path / "stopped")
     (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
-    running = train_pack(pack, kept, ENGINE, chunk_s=0.0)
+    running = worker(kept).train(pack)
     while next(running).trial_id != trial(2).trial_id:
         pass
     next(running)
     running.close()
     assert set(kept.standings()) == {trial(0).trial_id, TRIALS[1].trial_id}
-    checkpoints = {path.stem for path in kept.checkpoints.folder.iterdir()}
+    checkpoints = checkpoints_in(kept)
     assert checkpoints == {trial(0).trial_id, trial(2).trial_id}
     run(kept, 4)
     started = [e["trial_id"] for e in events(kept.attempts) if e["event"] == "started"]
@@ -149,28 +159,28 @@ def test_stopping_in_the_middle_keeps_a_checkpoint_and_what_is_finished(
     assert started.count(trial(2).trial_id) == 2
     whole = store(tmp_path / "whole")
     run(whole, 4)
-    assert kept.compact().read_bytes() == whole.compact().read_bytes()
+    assert table_bytes(kept) == table_bytes(whole)
 
 
 def test_closing_a_pack_that_never_started_writes_nothing(tmp_path: Path) -> None:
     kept = store(tmp_path)
     (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
-    train_pack(pack, kept, ENGINE).close()
-    assert list(kept.attempts.iterdir()) == []
-    assert not kept.checkpoints.folder.exists()
+    worker(kept).train(pack).close()
+    assert kept.attempts.names() == []
+    assert checkpoints_in(kept) == set()
 
 
 def test_ended_trials_leave_no_checkpoint_and_unsolved_ones_do(tmp_path: Path) -> None:
     kept = store(tmp_path)
     run(kept, 2)
-    left = {path.stem for path in kept.checkpoints.folder.iterdir()}
+    left = checkpoints_in(kept)
     assert left == {trial(seed).trial_id for seed in (0, 2, 3)}
 
 
 def test_progress_counts_every_update_once(tmp_path: Path) -> None:
     kept = store(tmp_path)
     work = packs(plan([trial(0), trial(3)], {}, BUDGET), 2)
-    last = list(train_pack(work[0], kept, ENGINE))[-1]
+    last = list(worker(kept).train(work[0]))[-1]
     assert (last.made, last.checks, last.ended) == (80, 8, 2)
     assert last.update_s > 0
     assert last.check_s > 0
@@ -182,28 +192,28 @@ def test_a_pack_that_starts_again_after_a_kill_trains_no_committed_trial_twice(
     monkeypatch.setattr("sweeps.worker.COMMIT_EVERY_S", 0.0)
     kept = store(tmp_path / "killed")
     (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
-    running = train_pack(pack, kept, ENGINE, chunk_s=0.0)
+    running = worker(kept).train(pack)
     while next(running).trial_id != trial(3).trial_id:
         pass
-    at_the_kill = Store(Path(shutil.copytree(kept.folder, tmp_path / "disk")))
+    at_the_kill = store(Path(shutil.copytree(path_of(kept), tmp_path / "disk")))
     assert len(at_the_kill.standings()) == 3
-    again = list(train_pack(pack, at_the_kill, ENGINE))
+    again = list(worker(at_the_kill, known=[]).train(pack))
     assert again[-1].made == BUDGET
     assert again[-1].ended == 4
     running.close()
     whole = store(tmp_path / "whole")
     run(whole, 4)
-    assert at_the_kill.compact().read_bytes() == whole.compact().read_bytes()
+    assert table_bytes(at_the_kill) == table_bytes(whole)
 
 
 def test_a_trial_that_must_start_again_says_so(tmp_path: Path) -> None:
     kept = store(tmp_path)
     run(kept, 4)
-    path = kept.checkpoints.path(trial(0))
+    path = path_of(kept) / "checkpoints" / f"{trial(0).trial_id}.npz"
     path.write_bytes(path.read_bytes()[:-5])
     work = plan([trial(0), trial(2)], kept.standings(), 2 * BUDGET)
     for pack in packs(work, 1):
-        list(train_pack(pack, kept, ENGINE))
+        list(worker(kept).train(pack))
     assert restarted(kept.attempts) == [trial(0).trial_id]
     assert {s.updates for s in kept.standings().values() if s.outcome == "unsolved"} == {
         BUDGET,

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -65,9 +65,9 @@ def events(place: Place) -> Iterator[dict[str, Any]]:
     return iter(sorted(found, key=_when))
 
 
-def next_run(place: Place) -> int:
-    """Number a run that begins now."""
-    return 1 + max((_when(event)[0] for event in events(place)), default=0)
+def next_run(before: Iterable[Mapping[str, Any]]) -> int:
+    """Number a run that begins after these events."""
+    return 1 + max((_when(event)[0] for event in before), default=0)
 
 
 def failures(place: Place) -> dict[str, dict[str, Any]]:

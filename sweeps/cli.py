@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Annotated, Any
 
@@ -164,7 +164,48 @@ class Verify:
         return 1 if facts["different"] else 0
 
 
-Verbs = List | Plan | Run | Status | Show | Draw | Verify
+@dataclass(frozen=True, kw_only=True)
+class Merge:
+    """Join the results of several machines; what they hold stays as it is."""
+
+    sources: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FROM... INTO")
+    ]
+    """Results folders of one sweep, such as results/figure7; the last takes all in."""
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print what came in."""
+        from sweeps.merge import lines, merge
+
+        if len(self.sources) < 2:
+            raise SweepError("Name at least two folders: sweep merge FROM... INTO.")
+        facts = merge(self.sources[:-1], self.sources[-1])
+        _print(asdict(facts), lines(facts), self.json)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clean:
+    """What takes space in the results; removes what is derived or abandoned if asked."""
+
+    selection: Selection
+    remove: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Remove it; results, history, logs and useful checkpoints always stay."""
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print what takes space."""
+        from sweeps.clean import clean, lines
+
+        facts = clean(resolve(self.selection), remove=self.remove)
+        _print(facts, lines(facts), self.json)
+        return 0
+
+
+Verbs = List | Plan | Run | Status | Show | Draw | Verify | Merge | Clean
 
 
 def main() -> None:

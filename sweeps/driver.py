@@ -22,15 +22,17 @@ import tyro
 from rich.console import Console
 
 from cluster.local import follow_parent
-from rnnlab.engines import choose
-from sweeps.attempts import Attempts, circumstances, next_run
+from rnnlab.engines import Engine, choose
+from sweeps.attempts import Attempts, circumstances, events, next_run
+from sweeps.changes import changes
 from sweeps.display import Display, display
 from sweeps.errors import SweepError
 from sweeps.finish import FAILED, finish, say
 from sweeps.plan import Plan, packs
 from sweeps.ray_session import RaySession, ray_session
+from sweeps.retry import plan_to_run
 from sweeps.run_options import CONFIG, RunOptions
-from sweeps.selection import Chosen, Selection, plan_of, resolve
+from sweeps.selection import Chosen, Selection, resolve
 from sweeps.store import Store
 from sweeps.tracker import HEARTBEAT_S, Tracker, drop_snapshot, write_snapshot
 
@@ -104,14 +106,15 @@ def drive(words: Driver, stop: Stop) -> int:
     chosen = resolve(words.selection)
     store = Store(chosen.place)
     known = frozenset(store.parts.names())  # before the plan: it knows at least these
-    work = plan_of(chosen)
+    work = plan_to_run(chosen, words.run.max_failures)
     if not work.to_run:
         return finish(chosen)
     store.create()
-    prepare(words.run.engine, stop)
-    if stop.asked:
+    engine = prepare(words.run.engine, stop)
+    if stop.asked or engine is None:
         return INTERRUPTED
-    run_packs(chosen, work, words.run, store, known, stop)
+    begun = _begin(chosen, work, engine, store)
+    run_packs(chosen, work, words.run, store, known, begun, stop)
     if stop.halted:
         say(stop.halted)
         return FAILED
@@ -121,7 +124,24 @@ def drive(words: Driver, stop: Stop) -> int:
     return finish(chosen)
 
 
-def prepare(engine: str, stop: Stop) -> None:
+def _begin(chosen: Chosen, work: Plan, engine: Engine, store: Store) -> Attempts:
+    """Write down that a run begins, and say what has changed since the one before."""
+    before, here = list(events(store.attempts)), circumstances()
+    for line in changes(work, before, engine.numerics_id, here["commit"]):
+        say(line)
+    attempts = Attempts(store.attempts, next_run(before))
+    attempts.record(
+        "session",
+        experiment=chosen.experiment.reference,
+        budget=work.budget,
+        argv=sys.argv[1:],
+        numerics_id=engine.numerics_id,
+        **here,
+    )
+    return attempts
+
+
+def prepare(engine: str, stop: Stop) -> Engine | None:
     """Let the engine compile what it must, and say so, before workers start.
 
     Compiling cannot be asked to stop: Ctrl-C breaks it off.
@@ -131,11 +151,12 @@ def prepare(engine: str, stop: Stop) -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        choose(engine)
+        return choose(engine)
     except OSError as error:
         raise SweepError(str(error)) from None
     except KeyboardInterrupt:
         stop.ask()
+        return None
     finally:
         signal.signal(signal.SIGINT, stop)
 
@@ -146,20 +167,12 @@ def run_packs(
     options: RunOptions,
     store: Store,
     known: frozenset[str],
+    attempts: Attempts,
     stop: Stop,
 ) -> None:
     """Start Ray, let Tune train the packs, and show how they get on."""
     name = chosen.experiment.sweep.name
     assigned = packs(work, options.pack)
-    attempts = Attempts(store.attempts, next_run(store.attempts))
-    attempts.record(
-        "session",
-        experiment=chosen.experiment.reference,
-        budget=work.budget,
-        argv=sys.argv[1:],
-        packs=len(assigned),
-        **circumstances(),
-    )
     with (
         _private_folder() as private,
         _ray(chosen, work, options, len(assigned), private) as session,

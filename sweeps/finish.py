@@ -42,7 +42,10 @@ def finish(chosen: Chosen) -> int:
     for each in facts["failed_trials"]:
         say(f"trial {each['trial_id'][:SHOWN_DIGITS]} failed: {each['error']}")
     if facts["failed_trials"]:
-        say(f"tracebacks are in {store.attempts.address}; the next run tries these again")
+        say(
+            f"tracebacks are in {store.attempts.address}; the next run tries these again, "
+            "but for those that have failed --max-failures times"
+        )
     return FAILED
 
 

@@ -7,8 +7,9 @@ import sys
 from cluster import Command, Job, Resources
 from cluster.local import LocalBackend
 from sweeps.finish import FAILED, finish, say
+from sweeps.retry import plan_to_run, told
 from sweeps.run_options import RunOptions
-from sweeps.selection import Chosen, Selection, plan_line, plan_of, resolve, sweep_command
+from sweeps.selection import Chosen, Selection, plan_line, resolve, sweep_command
 from sweeps.store import Store
 from sweeps.tracker import read_snapshot
 
@@ -30,10 +31,12 @@ def launch(selection: Selection, options: RunOptions) -> int:
     chosen = resolve(selection)
     for line in Store(chosen.place).mend():
         say(line)
-    work = plan_of(chosen)
+    work = plan_to_run(chosen, options.max_failures)
     if work.to_run:
         Store(chosen.place).create()
     say(plan_line(chosen, work))
+    for line in told(work, options.max_failures):
+        say(line)
     _say_who_else_runs(chosen)
     if work.to_run:
         again = sweep_command("run", *selection.argv(), *options.argv())

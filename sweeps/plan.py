@@ -5,7 +5,7 @@ A set difference over names, so that resuming needs no other state.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rnnlab import Outcome, Trial
 
@@ -39,11 +39,13 @@ class Plan:
     """Updates at most."""
     standings: Mapping[str, Standing]
     """How far each trial in the store has come, by `trial_id`."""
+    given_up: list[Trial] = field(default_factory=list[Trial])
+    """Those without a result that have failed too often to be tried again."""
 
     @property
     def done(self) -> int:
         """How many trials have a result at this budget."""
-        return len(self.trials) - len(self.to_run)
+        return len(self.trials) - len(self.to_run) - len(self.given_up)
 
 
 @dataclass(frozen=True)

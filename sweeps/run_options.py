@@ -27,6 +27,9 @@ class RunOptions:
     engine: Annotated[str, tyro.conf.arg(metavar="NAME")] = "fused_cpu"
     """What makes the updates: fused_cpu, or plain, which is slower and easy to read."""
 
+    max_failures: Annotated[int, tyro.conf.arg(metavar="N")] = 3
+    """How many attempts at a trial may fail, over all runs, before it is left out."""
+
     address: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
     """A running Ray to join; without it, one is started on this machine."""
 
@@ -45,6 +48,8 @@ class RunOptions:
             raise SweepError(f"--cpus must be at least 1, got {self.cpus}.")
         if self.pack < 1:
             raise SweepError(f"--pack must be at least 1, got {self.pack}.")
+        if self.max_failures < 1:
+            raise SweepError(f"--max-failures must be at least 1, got {self.max_failures}.")
         if self.engine not in ENGINES:
             raise UnknownNameError("engine", self.engine, ENGINES)
 

@@ -46,7 +46,11 @@ def status(chosen: Chosen) -> dict[str, Any]:
         **{kind: counts[kind] for kind in KINDS},
         "running_trials": [each for name, each in running.items() if name in waiting],
         "failed_trials": [
-            {"trial_id": name, "error": failed[name].get("error")}
+            {
+                "trial_id": name,
+                "error": failed[name].get("error"),
+                "times": failed[name]["times"],
+            }
             for name in sorted(failed.keys() & waiting - running.keys())
         ],
         "updates_per_s": snapshot.get("updates_per_s"),

@@ -4,6 +4,7 @@ Exit codes: 0 everything has a result, 1 some trials failed or differ, 2 usage, 
 """
 
 import json
+import logging
 import math
 import os
 import sys
@@ -224,6 +225,7 @@ def call(words: list[str]) -> int:
     Raises:
         SystemExit: After `--help`, and with code 2 for words that cannot be parsed.
     """
+    logging.basicConfig(format="sweep: %(message)s")
     if words == ["--version"]:
         print(f"sweep {metadata.version('rnnlab')}")
         return 0

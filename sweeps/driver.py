@@ -4,6 +4,7 @@ Started as `python -m sweeps.driver`, with the words of `sweep run`, by a backen
 `cluster`. It ends when its parent does.
 """
 
+import logging
 import os
 import shutil
 import signal
@@ -89,6 +90,7 @@ def _end_at_once() -> None:
 def main() -> None:
     """Run the driver and leave with its exit code."""
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray's own words are no data
+    logging.basicConfig(format="sweep: %(message)s")
     words = tyro.cli(Driver, prog="sweeps.driver", config=CONFIG)
     stop = Stop()
     signal.signal(signal.SIGINT, stop)

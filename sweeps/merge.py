@@ -49,6 +49,7 @@ def merge(sources: Iterable[str], into: str) -> Joined:
     target = Store(place(into))
     stores = [_store(address) for address in sources]
     _require_agreement([*stores, target])
+    target.mend()
     parts = checkpoints = logs = 0
     damaged: list[str] = []
     for each in stores:

@@ -4,9 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from commands import Folder, write_experiment
-from small import result, store, trial
+from small import path_of, result, store, trial
 
 from rnnlab import TemporalOrder, Trial
 
@@ -35,7 +36,9 @@ def folder(tmp_path: Path) -> Folder:
 def test_a_harmed_derived_file_changes_no_answer(
     folder: Folder, name: str, text: str
 ) -> None:
-    (folder.results / name).write_text(text)
+    path = folder.results / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
     for verb in READING:
         done = folder.sweep(verb, "small.py", "--json")
         assert done.returncode == 0, done.stderr
@@ -52,9 +55,7 @@ def test_folders_in_the_place_of_files_change_no_answer(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("harm", ["stranger", "garbage", "empty"])
-def test_a_file_that_is_no_part_is_named(folder: Folder, harm: str) -> None:
-    import pandas as pd
-
+def test_a_file_that_is_no_part_is_named_and_passed_over(folder: Folder, harm: str) -> None:
     path = folder.results / "parts" / "x.parquet"
     if harm == "stranger":
         pd.DataFrame({"a": [1]}).to_parquet(path)
@@ -62,10 +63,46 @@ def test_a_file_that_is_no_part_is_named(folder: Folder, harm: str) -> None:
         path.write_bytes(b"garbage" if harm == "garbage" else b"")
     for verb in READING:
         done = folder.sweep(verb, "small.py")
-        assert done.returncode == 2
-        assert str(Path("results/small/parts/x.parquet")) in done.stderr
-        assert "Move it away" in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert done.returncode == 0
+        (said,) = done.stderr.splitlines()
+        assert said.startswith("sweep: results/small/parts/x.parquet is damaged")
+        assert "`sweep run` sets it aside" in said
+    assert path.exists()
+
+
+@pytest.mark.ray
+def test_a_run_sets_harmed_files_aside_and_trains_only_their_trials(
+    tmp_path: Path,
+) -> None:
+    folder = write_experiment(tmp_path, budget=1000, rates=(1e-4, 2e-4))
+    first = folder.sweep("run", "small.py", "--no-dashboard", "--pack", "1")
+    assert first.returncode == 0, first.stderr
+    table = folder.table.read_bytes()
+    part, other, *_ = sorted((folder.results / "parts").glob("*.parquet"))
+    (harmed,) = pd.read_parquet(part)["trial_id"]
+    (swapped,) = pd.read_parquet(other)["trial_id"]
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 8
+    part.write_bytes(data)
+    checkpoints = folder.results / "checkpoints"
+    shutil.copy(checkpoints / f"{swapped}.npz", checkpoints / f"{harmed}.npz")
+    second = folder.sweep("run", "small.py", "--no-dashboard")
+    assert second.returncode == 0, second.stderr
+    assert f"results/small/parts/{part.name} is damaged" in second.stderr
+    assert f"parts/damaged/{part.name}; its trials are trained again" in second.stderr
+    assert "4 trials, 3 done, 1 to run" in second.stderr
+    assert f"1 trials started again from their first update, first {harmed[:12]}" in (
+        second.stderr
+    )
+    assert folder.table.read_bytes() == table
+    restarts = [
+        json.loads(line)
+        for path in (folder.results / "attempts").iterdir()
+        for line in path.read_text().splitlines()
+        if '"restarted"' in line
+    ]
+    assert [each["trial_id"] for each in restarts] == [harmed]
+    assert f"of another trial, {swapped}" in restarts[0]["reason"]
 
 
 def test_a_table_can_be_read_where_nothing_can_be_written(folder: Folder) -> None:
@@ -119,4 +156,4 @@ def test_nan_is_written_as_a_word_in_json(folder: Folder) -> None:
     other.commit([(one, result(one, loss=float("nan")))])
     shown = json.loads(folder.sweep("show", one.trial_id, "--json").stdout)
     assert shown["results"][0]["result"]["loss"] == "nan"
-    shutil.rmtree(other.folder)
+    shutil.rmtree(path_of(other))

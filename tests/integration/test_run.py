@@ -154,7 +154,6 @@ def test_a_trial_that_crashes_is_listed_and_tried_again(tmp_path: Path) -> None:
     shown = json.loads(folder.sweep("show", victim[:8], "--json").stdout)
     assert [each["event"] for each in shown["results"][0]["attempts"]] == [
         "started",
-        "restarted",
         "failed",
         "started",
         "finished",

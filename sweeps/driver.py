@@ -27,8 +27,9 @@ from rnnlab.engines import Engine, choose
 from sweeps.attempts import Attempts, circumstances, events, next_run
 from sweeps.changes import changes
 from sweeps.display import Display, display
-from sweeps.errors import SweepError
+from sweeps.errors import SweepError, UnwritableError
 from sweeps.finish import FAILED, finish, say
+from sweeps.patience import Patient
 from sweeps.plan import Plan, packs
 from sweeps.ray_session import RaySession, ray_session
 from sweeps.retry import plan_to_run
@@ -131,7 +132,7 @@ def _begin(chosen: Chosen, work: Plan, engine: Engine, store: Store) -> Attempts
     before, here = list(events(store.attempts)), circumstances()
     for line in changes(work, before, engine.numerics_id, here["commit"]):
         say(line)
-    attempts = Attempts(store.attempts, next_run(before))
+    attempts = Attempts(Patient(store.attempts), next_run(before))
     attempts.record(
         "session",
         experiment=chosen.experiment.reference,
@@ -206,7 +207,7 @@ def run_packs(
                     halt=stop.halt,
                     scratch=private / "tune",
                 )
-        with suppress(OSError):  # worth nothing where the disk is full
+        with suppress(UnwritableError):  # worth nothing where the disk is full
             attempts.record("ended", **asdict(tracker.efficiency()))
 
 

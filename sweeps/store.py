@@ -45,6 +45,8 @@ TRIAL, CHECK = ["trial_id"], ["trial_id", "update"]
 MERGE_ABOVE = 1000
 """Parts beyond which compaction merges the small ones."""
 SMALL_BYTES = 4 * 2**20
+PROBE_BYTES = 2**16
+"""What a pack needs, about."""
 ATTEMPTS_TO_READ = 5
 """How often reading begins again where another process merges parts meanwhile."""
 
@@ -76,13 +78,13 @@ class Store:
         return CheckpointFolder(self.place / "checkpoints")
 
     def create(self) -> None:
-        """Make sure that results can be written.
+        """Make sure that results can be written, and that there is room for some.
 
         Raises:
             StoreError: If they cannot.
         """
         try:
-            self.place.replace(PROBE, b"")
+            self.place.replace(PROBE, bytes(PROBE_BYTES))
             self.place.remove(PROBE)
         except OSError as error:
             raise _not_written(self.place, error) from None

@@ -13,6 +13,9 @@ from rnnlab.engines.plain import Plain
 from rnnlab.state import State
 from sweeps.attempts import Attempts, events, failures, restarted
 from sweeps.done import Done
+from sweeps.folder import Folder as DiskFolder
+from sweeps.folder import System
+from sweeps.patience import Patient
 from sweeps.plan import packs, plan
 from sweeps.progress import Progress
 from sweeps.store import Store
@@ -219,3 +222,93 @@ def test_a_trial_that_must_start_again_says_so(tmp_path: Path) -> None:
         BUDGET,
         2 * BUDGET,
     }
+
+
+def test_what_another_run_has_committed_since_the_plan_is_not_trained_again(
+    tmp_path: Path,
+) -> None:
+    kept = store(tmp_path / "kept")
+    mine = packs(plan(TRIALS, {}, BUDGET), 2)
+    at_work = worker(kept)
+    list(at_work.train(mine[0]))
+    list(worker(kept).train(packs(plan(TRIALS[2:], {}, BUDGET), 1)[0]))
+    last = list(at_work.train(mine[1]))[-1]
+    assert (last.ended, last.made) == (2, BUDGET)
+    started = [e["trial_id"] for e in events(kept.attempts) if e["event"] == "started"]
+    assert sorted(started) == sorted(t.trial_id for t in TRIALS)
+    whole = store(tmp_path / "whole")
+    run(whole, 4)
+    assert table_bytes(kept) == table_bytes(whole)
+
+
+def test_a_result_at_a_smaller_budget_is_no_reason_to_leave_a_trial_out(
+    tmp_path: Path,
+) -> None:
+    kept = store(tmp_path)
+    (pack,) = packs(plan([trial(0)], {}, BUDGET), 1)
+    at_work = worker(kept)
+    run(kept, 1, budget=20)
+    assert list(at_work.train(pack))[-1].made == BUDGET - 20
+    assert kept.standings()[trial(0).trial_id].updates == BUDGET
+
+
+@dataclass
+class Full(System):
+    """A disk that is full from the n-th file on, until there is room."""
+
+    files: int
+
+    def write(self, path: Path, data: bytes) -> None:
+        self.files -= 1
+        if self.files < 0:
+            raise OSError(28, "No space left on device", str(path))
+        super().write(path, data)
+
+
+@pytest.mark.parametrize("files", range(14))
+def test_a_full_disk_halts_the_pack_and_costs_no_committed_trial(
+    tmp_path: Path, files: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.worker.COMMIT_EVERY_S", 0.0)
+    disk = Full(files)
+    kept = Store(Patient(DiskFolder(tmp_path / "full", disk), (0.0,)))
+    (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
+    last = list(worker(kept).train(pack))[-1]
+    assert ("No space left on device" in last.halted) == (files < 12)
+    before = kept.standings()
+    started = len([e for e in events(kept.attempts) if e["event"] == "started"])
+    disk.files = 10**6
+    run(kept, 4)
+    again = list(events(kept.attempts))
+    later = [e["trial_id"] for e in again if e["event"] == "started"][started:]
+    assert not set(later) & set(before)
+    assert failures(kept.attempts) == {}
+    whole = store(tmp_path / "whole")
+    run(whole, 4)
+    assert table_bytes(kept) == table_bytes(whole)
+
+
+def test_a_disk_that_is_full_when_the_run_stops_raises_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Full(10**6)
+    kept = Store(Patient(DiskFolder(tmp_path, disk), (0.0,)))
+    (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
+    running = worker(kept).train(pack)
+    while next(running).trial_id != trial(2).trial_id:
+        pass
+    disk.files = 0
+    running.close()
+    assert "No space left on device" in caplog.text
+
+
+def test_an_attempt_says_how_long_it_took_and_how_many_updates_it_made(
+    tmp_path: Path,
+) -> None:
+    kept = store(tmp_path)
+    run(kept, 4, budget=20)
+    run(kept, 4)
+    ends = [e for e in events(kept.attempts) if e["event"] == "finished"]
+    made = [e["made"] for e in ends if e["trial_id"] == trial(0).trial_id]
+    assert made == [20, 20]
+    assert all(0 < e["seconds"] < 10 for e in ends)

@@ -14,6 +14,7 @@ Readable with pandas, Polars and DuckDB without this module.
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -178,29 +179,24 @@ class Store:
         Returns:
             What was done, a line each; empty where all is well.
         """
-        said = [
-            f"{damage.address} is damaged ({damage.why}). It is kept as "
-            f"{parts.place.set_aside(name)}; its trials are trained again"
-            for parts in (self.history_parts, self.parts)
-            for name, damage in parts.damaged().items()
-        ]
-        if said:
-            said += self._set_aside_without_history()
-        return said
+        harmed = self.history_parts.damaged()
+        said = _set_aside(self.parts, self.parts.damaged())
+        if harmed:
+            # Results first: killed in between, the harmed history still tells what to do.
+            said += _set_aside(self.parts, self._without_history())
+        return said + _set_aside(self.history_parts, harmed)
 
-    def _set_aside_without_history(self) -> list[str]:
-        """Set aside the parts with a trial of which some check is missing."""
-        seen: dict[tuple[str, str], int] = {}
-        rows = without_repeats(_whole(self.history_parts), CHECK)
+    def _without_history(self) -> dict[str, Damage]:
+        """Find the parts with a trial of which some check is missing."""
+        sound = self.history_parts.read(self.history_parts.names()).table
+        rows = without_repeats(sound, CHECK)
         columns = (rows[name].to_pylist() for name in ("trial_id", "numerics_id"))
-        for pair in zip(*columns, strict=True):
-            seen[pair] = seen.get(pair, 0) + 1
-        return [
-            f"{joined(self.parts.place, name)} has lost its history. It is kept as "
-            f"{self.parts.place.set_aside(name)}; its trials are trained again"
+        seen = Counter(zip(*columns, strict=True))
+        return {
+            name: Damage(joined(self.parts.place, name), "its history is")
             for name in self.parts.names()
             if any(_lacks(row, seen) for row in self.parts.read([name]).table.to_pylist())
-        ]
+        }
 
     def _current(self) -> Read:
         """Give the table, the hashes of the parts in it, and those that are damaged."""
@@ -247,6 +243,15 @@ class Store:
         for name, data in ((TABLE, table), (MANIFEST, text)):
             if not _is(self.place, name, data):
                 self.place.replace(name, data)
+
+
+def _set_aside(parts: Parts, damages: Mapping[str, Damage]) -> list[str]:
+    """Move damaged parts out of the way, and say so."""
+    return [
+        f"{damage.address} is damaged ({damage.why}). It is kept as "
+        f"{parts.place.set_aside(name)}; its trials are trained again"
+        for name, damage in damages.items()
+    ]
 
 
 def standings_in(table: pa.Table) -> dict[str, Standing]:

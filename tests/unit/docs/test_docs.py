@@ -10,7 +10,7 @@ from sweeps.experiment import names
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-VERBS = {"list", "plan", "run", "status", "show", "draw", "verify"}
+VERBS = {"list", "plan", "run", "status", "show", "draw", "verify", "merge", "clean"}
 
 
 def test_the_readme_is_short() -> None:
@@ -41,7 +41,7 @@ def test_commands_in_the_pages_name_verbs_and_experiments_that_exist(page: Path)
     typed = re.findall(r"^(?:\$ )?sweep (\w+) ?(\S*)", "\n".join(blocks), re.MULTILINE)
     for verb, word in typed:
         assert verb in VERBS
-        if verb in VERBS - {"list", "show"}:
+        if verb in VERBS - {"list", "show", "merge"}:
             assert word in names() or word.endswith(".py"), word
 
 
@@ -49,3 +49,20 @@ def test_make_knows_the_verbs_of_the_readme() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"setup", "figure7", "test", "check", "bench"} <= targets
     assert set(re.findall(r"`?make (\w+)", README)) <= targets
+
+
+NAMED = sorted(
+    {
+        match
+        for page in PAGES
+        for match in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text())
+    }
+)
+
+
+@pytest.mark.parametrize(("path", "name"), NAMED)
+def test_tests_that_the_pages_name_exist(path: str, name: str) -> None:
+    assert len(NAMED) > 15
+    assert (ROOT / path).exists()
+    if name:
+        assert f"def {name}(" in (ROOT / path).read_text()

@@ -21,6 +21,9 @@ class Failing(System):
     error: int = errno.EIO
     tried: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        super().__init__()
+
     def fsync(self, path: Path) -> None:
         self.tried.append(path.name)
         if self.times:

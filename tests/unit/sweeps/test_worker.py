@@ -258,6 +258,9 @@ class Full(System):
 
     files: int
 
+    def __post_init__(self) -> None:
+        super().__init__()
+
     def write(self, path: Path, data: bytes) -> None:
         self.files -= 1
         if self.files < 0:

@@ -9,8 +9,9 @@ AWS_ALLOW_HTTP.
 import errno
 import functools
 import threading
+import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
@@ -38,11 +39,16 @@ RETRIES: "RetryConfig" = {
     },
 }
 """A server may be away for ten seconds; one that stays away is told of after twelve."""
+CONFLICT = "ConditionalRequestConflict"
+"""Amazon's answer to a conditional put that meets another or a removal: not a word on
+whether an object is there, so the put is tried again."""
+CONFLICT_WAITS_S = (0.1, 0.3, 1.0)
 KEYS = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there "
     "is one); `aws configure export-credentials --format env` prints them"
 )
 REMEDIES = (
+    (CONFLICT, "Others were making or removing it at the same moment. Run again"),
     ("NoSuchBucket", "Make the bucket, or correct its name"),
     ("/latest/api/token", f"No credentials were found. {KEYS}"),
     ("redirect", "Set AWS_REGION to the region of the bucket"),
@@ -104,11 +110,11 @@ class Bucket:
         Where the answer to a put was lost on the way and the put was tried again, the
         object found there is our own: False is returned, and its bytes are these.
         """
-        try:
-            self._put(name, data, anew=True)
-        except FileExistsError:
-            return False
-        return True
+        for wait_s in CONFLICT_WAITS_S:
+            with suppress(BlockingIOError):
+                return self._created(name, data)
+            time.sleep(wait_s)
+        return self._created(name, data)
 
     def replace(self, name: str, data: bytes, *, durable: bool = True) -> None:
         """Put or replace an object; it is always durable."""
@@ -180,6 +186,13 @@ class Bucket:
         below = [key for key in keys if key.startswith(self._prefix)]
         return [key.removeprefix(self._prefix) for key in below]
 
+    def _created(self, name: str, data: bytes) -> bool:
+        try:
+            self._put(name, data, anew=True)
+        except FileExistsError:
+            return False
+        return True
+
     def _put(self, name: str, data: bytes, *, anew: bool = False) -> None:
         """Put an object in one request: parts of an unfinished upload would stay."""
         _appended.pop(self._at(name), None)
@@ -222,7 +235,9 @@ def _explained(address: str) -> Generator[None]:
     """
     try:
         yield
-    except AlreadyExistsError:
+    except AlreadyExistsError as error:
+        if CONFLICT in str(error):
+            raise BlockingIOError(errno.EAGAIN, _advice(CONFLICT), address) from None
         raise FileExistsError(errno.EEXIST, "There already", address) from None
     except (BaseError, OSError, ValueError) as error:
         why = str(error).partition("\n\nDebug source")[0]

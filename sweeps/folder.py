@@ -3,8 +3,9 @@
 import os
 import secrets
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -17,16 +18,26 @@ TEMPORARY = ".tmp-"
 class System:
     """The calls that change a file system, one method each, so that tests can break them."""
 
+    def __init__(self) -> None:
+        """Begin without knowing of any folder that it outlives a power failure."""
+        self.lasting: set[Path] = set()
+
+    def mkdir(self, path: Path) -> None:
+        """Make a folder in one that is there; fine where another just made it."""
+        path.mkdir(exist_ok=True)
+
     def write(self, path: Path, data: bytes) -> None:
         """Make a file of these bytes; not durable yet."""
         with path.open("xb") as file:
             file.write(data)
 
     def append(self, path: Path, data: bytes) -> None:
-        """Add bytes to a file, in one write."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        """Add bytes to a file, in one write; where not all fit, none are added."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
+            before = os.fstat(descriptor).st_size
             if os.write(descriptor, data) < len(data):
+                os.ftruncate(descriptor, before)
                 raise OSError(28, "No space left for a whole line", str(path))
         finally:
             os.close(descriptor)
@@ -80,9 +91,10 @@ class Folder:
         """Describe all files directly inside by name."""
         found: dict[str, Entry] = {}
         for each in self._scan():
-            if each.is_file(follow_symlinks=False):
-                facts = each.stat()
-                found[each.name] = Entry(facts.st_size, facts.st_mtime)
+            with suppress(FileNotFoundError):  # written or removed just now
+                if each.is_file():
+                    facts = each.stat()
+                    found[each.name] = Entry(facts.st_size, facts.st_mtime)
         return found
 
     def read(self, name: str) -> bytes:
@@ -105,7 +117,7 @@ class Folder:
             return made
 
     def replace(self, name: str, data: bytes, *, durable: bool = True) -> None:
-        """Put or replace a file."""
+        """Put or replace a file; one that is not durable may be torn by a power failure."""
         with self._written(data, durable) as temporary:
             self.system.rename(temporary, self.path / name)
             if durable:
@@ -125,6 +137,8 @@ class Folder:
         aside = self / DAMAGED
         aside._make()
         self.system.rename(self.path / name, aside.path / name)
+        self.system.fsync(aside.path)
+        self.system.fsync(self.path)
         return str(aside.path / name)
 
     def absolute(self) -> Self:
@@ -139,13 +153,22 @@ class Folder:
             return []
 
     def _make(self) -> None:
-        """Make the folder and those above it, each durable in the one above."""
-        if self.path.is_dir():
+        """Make the folder and those above it, each durable in the one above.
+
+        They are made durable where they are there already too: who made them may have
+        been killed in between, or be about to do it. Once is enough.
+        """
+        if self.path in self.system.lasting and self.path.is_dir():
             return
-        missing = [self.path, *(p for p in self.path.parents if not p.exists())]
-        self.path.mkdir(parents=True, exist_ok=True)
-        for each in reversed(missing):
-            self.system.fsync(each.parent)
+        chain = [self.path, *self.path.parents][::-1]
+        for each in chain:
+            if not each.is_dir():
+                self.system.mkdir(each)
+        for above, each in pairwise(chain):
+            if above.stat().st_dev == each.stat().st_dev:
+                with suppress(PermissionError):  # of another user, who made it long ago
+                    self.system.fsync(above)
+        self.system.lasting.add(self.path)
 
     @contextmanager
     def _written(self, data: bytes, durable: bool = True) -> Generator[Path]:

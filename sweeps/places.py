@@ -80,7 +80,8 @@ class Place(Protocol):
         Args:
             name: Its name.
             data: All of it.
-            durable: Whether it must outlive a power failure.
+            durable: Whether it must outlive a power failure, whole. Else it may then be
+                gone, old or torn.
         """
         ...
 

@@ -247,6 +247,9 @@ def call(words: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"sweep: {error.filename}: {error.strerror or error}", file=sys.stderr)
+        return USAGE
 
 
 def _print(facts: Any, lines: list[str], as_json: bool) -> None:

@@ -1,9 +1,13 @@
 """Files that somebody has harmed: a rebuilt answer, or one line and exit code 2."""
 
+import io
 import json
+import os
+import pickle
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from commands import Folder, write_experiment
@@ -157,3 +161,44 @@ def test_nan_is_written_as_a_word_in_json(folder: Folder) -> None:
     shown = json.loads(folder.sweep("show", one.trial_id, "--json").stdout)
     assert shown["results"][0]["result"]["loss"] == "nan"
     shutil.rmtree(path_of(other))
+
+
+class Touches:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (os.mkdir, (self.path,))
+
+
+def test_a_results_folder_from_a_stranger_runs_no_code(
+    folder: Folder, tmp_path: Path
+) -> None:
+    """A pickle in the place of each file, and in an npz: no verb that reads unpickles it."""
+    touched = tmp_path / "touched"
+    pickled = pickle.dumps(Touches(str(touched)))
+    arrays = io.BytesIO()
+    np.savez(arrays, sha256=np.array([Touches(str(touched))], dtype=object))
+    for name in (
+        "attempts/x.jsonl",
+        "progress.json",
+        "checkpoints/a.npz",
+        "parts/x.parquet",
+    ):
+        (folder.results / name).parent.mkdir(exist_ok=True)
+        (folder.results / name).write_bytes(pickled)
+    (folder.results / "checkpoints" / "b.npz").write_bytes(arrays.getvalue())
+    for name in ("history", "."):
+        for path in (folder.results / name).iterdir():
+            if path.is_file():
+                path.write_bytes(pickled)
+    for words in (("plan",), ("status",), ("draw",), ("verify", "--cpus", "1"), ("clean",)):
+        done = folder.sweep(words[0], "small.py", *words[1:])
+        assert "Traceback" not in done.stderr, done.stderr
+    folder.sweep("show", "0")
+    folder.sweep("merge", str(folder.results), "elsewhere")
+    assert not touched.exists()
+    pickle.loads(pickled)
+    assert touched.exists()

@@ -16,6 +16,7 @@ import tyro
 
 from sweeps.errors import SweepError
 from sweeps.experiment import load_experiment, names
+from sweeps.forecast import forecast
 from sweeps.run_options import CONFIG, RunOptions
 from sweeps.selection import Selection, plan_line, plan_of, resolve
 
@@ -52,13 +53,20 @@ class Plan:
     """What `run` would train; changes nothing."""
 
     selection: Selection
+    pilot: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Measure for some seconds how fast trials train here."""
+    cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Cores to plan for; without it, every core of this machine."""
     json: Json = False
     """Print JSON."""
 
     def __call__(self) -> int:
         """Print the plan."""
+        options = RunOptions(cpus=self.cpus, pilot=self.pilot)
+        options.require_possible()
         chosen = resolve(self.selection)
         work = plan_of(chosen)
+        found = forecast(chosen, work, options)
         facts = {
             "sweep": chosen.experiment.sweep.name,
             "trials": len(work.trials),
@@ -66,9 +74,13 @@ class Plan:
             "to_run": len(work.to_run),
             "budget": work.budget,
             "results": chosen.place.address,
+            "estimate": asdict(found) if found else None,
             "to_run_ids": [trial.trial_id for trial in work.to_run],
         }
-        _print(facts, [plan_line(chosen, work)], self.json)
+        lines = [plan_line(chosen, work, found)]
+        if found is None and work.to_run:
+            lines.append("nothing is known of its speed yet: --pilot measures it")
+        _print(facts, lines, self.json)
         return 0
 
 

@@ -30,11 +30,12 @@ from sweeps.display import Display, display
 from sweeps.errors import SweepError, UnwritableError
 from sweeps.finish import FAILED, finish, say
 from sweeps.patience import Patient
-from sweeps.plan import Plan, packs
+from sweeps.plan import Pack, Plan, packs, packs_by_time
 from sweeps.ray_session import RaySession, ray_session
 from sweeps.retry import plan_to_run
 from sweeps.run_options import CONFIG, RunOptions
 from sweeps.selection import Chosen, Selection, resolve
+from sweeps.speeds import assumed, recorded
 from sweeps.store import Store
 from sweeps.tracker import HEARTBEAT_S, Tracker, drop_snapshot, write_snapshot
 
@@ -175,7 +176,7 @@ def run_packs(
 ) -> None:
     """Start Ray, let Tune train the packs, and show how they get on."""
     name = chosen.experiment.sweep.name
-    assigned = packs(work, options.pack)
+    assigned = _cut(work, options, store)
     with (
         _private_folder() as private,
         _ray(chosen, work, options, len(assigned), private) as session,
@@ -209,6 +210,14 @@ def run_packs(
                 )
         with suppress(UnwritableError):  # worth nothing where the disk is full
             attempts.record("ended", **asdict(tracker.efficiency()))
+
+
+def _cut(work: Plan, options: RunOptions, store: Store) -> list[Pack]:
+    """Cut the work into packs, by number or by how long its trials last."""
+    if options.pack is not None:
+        return packs(work, options.pack)
+    speeds = recorded(events(store.attempts), work.trials) or assumed(options.engine)
+    return packs_by_time(work, speeds.typical, options.workers)
 
 
 def _ray(

@@ -3,10 +3,12 @@
 import os
 import signal
 import sys
+import time
 
 from cluster import Command, Job, Resources
 from cluster.local import LocalBackend
 from sweeps.finish import FAILED, finish, say
+from sweeps.forecast import compared, forecast
 from sweeps.retry import plan_to_run, told
 from sweeps.run_options import RunOptions
 from sweeps.selection import Chosen, Selection, plan_line, resolve, sweep_command
@@ -34,13 +36,18 @@ def launch(selection: Selection, options: RunOptions) -> int:
     work = plan_to_run(chosen, options.max_failures)
     if work.to_run:
         Store(chosen.place).create()
-    say(plan_line(chosen, work))
+    predicted = forecast(chosen, work, options)
+    say(plan_line(chosen, work, predicted))
     for line in told(work, options.max_failures):
         say(line)
     _say_who_else_runs(chosen)
     if work.to_run:
         again = sweep_command("run", *selection.argv(), *options.argv())
-        return _wait(_submit(selection, options), again)
+        began_at = time.monotonic()
+        code = _wait(_submit(selection, options), again)
+        if predicted and code == 0:
+            say(compared(predicted, time.monotonic() - began_at))
+        return code
     say("nothing to train")
     return finish(chosen)
 

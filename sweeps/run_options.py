@@ -21,8 +21,11 @@ class RunOptions:
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Workers at a time, one core each; without it, every core of this machine."""
 
-    pack: Annotated[int, tyro.conf.arg(metavar="N")] = 1
-    """Trials that a worker trains in one go."""
+    pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Trials that a worker trains in one go; without it, some seconds' worth."""
+
+    pilot: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Measure for some seconds first, and say how long the run will take."""
 
     engine: Annotated[str, tyro.conf.arg(metavar="NAME")] = "fused_cpu"
     """What makes the updates: fused_cpu, or plain, which is slower and easy to read."""
@@ -46,7 +49,7 @@ class RunOptions:
 
         if self.cpus is not None and self.cpus < 1:
             raise SweepError(f"--cpus must be at least 1, got {self.cpus}.")
-        if self.pack < 1:
+        if self.pack is not None and self.pack < 1:
             raise SweepError(f"--pack must be at least 1, got {self.pack}.")
         if self.max_failures < 1:
             raise SweepError(f"--max-failures must be at least 1, got {self.max_failures}.")

@@ -9,6 +9,7 @@ import tyro
 
 from rnnlab import Trial
 from sweeps.errors import SweepError
+from sweeps.estimate import Estimate
 from sweeps.experiment import Experiment, load_experiment
 from sweeps.places import Place, place
 from sweeps.plan import Plan, plan
@@ -97,11 +98,12 @@ def plan_of(chosen: Chosen) -> Plan:
     return plan(chosen.trials, Store(chosen.place).standings(), chosen.budget)
 
 
-def plan_line(chosen: Chosen, work: Plan) -> str:
-    """Say a plan in one line."""
+def plan_line(chosen: Chosen, work: Plan, found: Estimate | None) -> str:
+    """Say a plan in one line, with what it will cost where that is known."""
+    will_take = f"; {found.told()}" if found else ""
     return (
         f"{chosen.experiment.sweep.name}: {len(work.trials)} trials, {work.done} done, "
-        f"{len(work.to_run)} to run to {work.budget:,} updates; "
+        f"{len(work.to_run)} to run to {work.budget:,} updates{will_take}; "
         f"results in {chosen.place.address}"
     )
 

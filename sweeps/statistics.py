@@ -1,5 +1,7 @@
-"""Success rates with honest intervals."""
+"""Success rates and times to an end, with what is not known counted as such."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -34,3 +36,41 @@ def wilson(successes: int, trials: int) -> Interval:
         raise ValueError(f"No rate is {successes} of {trials}: give 0 <= k <= n, n >= 1.")
     interval = binomtest(successes, trials).proportion_ci(method="wilson")
     return Interval(float(interval.low), float(interval.high))
+
+
+class Survival(NamedTuple):
+    """A survival curve: a step function that falls at times of an end."""
+
+    times: tuple[float, ...]
+    """Ascending."""
+    shares: tuple[float, ...]
+    """Share that goes on beyond each of the times."""
+
+    def at(self, time: float) -> float:
+        """Give the share that goes on beyond a time."""
+        before = [s for t, s in zip(self.times, self.shares, strict=True) if t <= time]
+        return before[-1] if before else 1.0
+
+
+def kaplan_meier(times: Sequence[float], ended: Sequence[bool]) -> Survival:
+    """Estimate how long things last, where some were watched for a while only.
+
+    The product-limit estimate of E. L. Kaplan & P. Meier (1958), *Nonparametric estimation
+    from incomplete observations*, JASA 53: S(t) = Π (1 − d_i / n_i) over the times t_i ≤ t
+    of an end, with d_i that end then and n_i that were still watched.
+
+    Args:
+        times: How long each was watched.
+        ended: Whether it ended then; else it was watched no longer (censored).
+
+    Example:
+        >>> kaplan_meier([2, 3, 3, 5], [True, True, False, False])
+        Survival(times=(2, 3), shares=(0.75, 0.5))
+    """
+    ends = Counter(t for t, end in zip(times, ended, strict=True) if end)
+    share, shares = 1.0, list[float]()
+    for time, count in sorted(ends.items()):
+        watched = sum(each >= time for each in times)
+        share *= 1 - count / watched
+        shares.append(share)
+    return Survival(tuple(sorted(ends)), tuple(shares))

@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 from small import trial
 
 from rnnlab import Trial
-from sweeps.plan import Pack, Standing, cost, packs, plan
+from sweeps.plan import (
+    LONGEST_PACK_S,
+    SHORTEST_PACK_S,
+    Pack,
+    Plan,
+    Standing,
+    cost,
+    packs,
+    packs_by_time,
+    plan,
+)
 
 TRIALS = [trial(seed, length=length) for seed in range(4) for length in (10, 20, 30)]
 standings = st.builds(
@@ -111,3 +121,34 @@ def test_planning_leaves_what_it_is_given_alone() -> None:
 def test_a_pack_of_no_trials_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="at least 1 trial"):
         packs(plan(TRIALS, {}, 10), size)
+
+
+@given(done_ones, budgets, st.floats(1e-4, 1e3), st.integers(1, 4))
+def test_packs_by_time_partition_the_work_and_none_is_long_for_nothing(
+    done: dict[str, Standing], budget: int, total_s: float, workers: int
+) -> None:
+    work = plan(TRIALS, done, budget)
+    per_cost = total_s / sum(cost(t) * budget for t in TRIALS)
+    cut = packs_by_time(work, lambda t: per_cost * cost(t), workers)
+    assert [t for pack in cut for t in pack.trials] == work.to_run
+    assert [pack.number for pack in cut] == list(range(1, len(cut) + 1))
+    assert all(pack.trials for pack in cut)
+    for pack in cut:
+        lasts = [per_cost * cost(t) * left(work, t) for t in pack.trials]
+        assert len(lasts) == 1 or sum(lasts) <= LONGEST_PACK_S + max(lasts) / 2 + 1e-6
+    short = [sum(per_cost * cost(t) * left(work, t) for t in p.trials) for p in cut[:-1]]
+    assert all(lasts >= SHORTEST_PACK_S / 2 - 1e-6 for lasts in short)
+
+
+def left(work: Plan, each: Trial) -> int:
+    standing = work.standings.get(each.trial_id)
+    return work.budget - (standing.updates if standing else 0)
+
+
+@given(st.sampled_from([10, 40]), done_ones)
+def test_what_has_most_left_to_do_comes_first(
+    budget: int, done: dict[str, Standing]
+) -> None:
+    work = plan(TRIALS, done, budget)
+    ahead = [cost(each) * left(work, each) for each in work.to_run]
+    assert ahead == sorted(ahead, reverse=True)

@@ -1,13 +1,14 @@
 """Wilson's interval: the formula, published values, and how often it holds the truth."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeps.statistics import wilson
+from sweeps.statistics import kaplan_meier, wilson
 
 Z = 1.959963984540054
 """The normal distribution's 97.5 % point."""
@@ -65,3 +66,41 @@ def test_it_holds_the_truth_about_95_times_of_100(n: int) -> None:
 def test_a_rate_that_cannot_be_is_refused(k: int, n: int) -> None:
     with pytest.raises(ValueError, match=f"No rate is {k} of {n}"):
         wilson(k, n)
+
+
+@given(st.lists(st.tuples(st.integers(1, 20), st.booleans()), min_size=1))
+def test_kaplan_meier_is_the_product_of_what_went_on(
+    watched: list[tuple[int, bool]],
+) -> None:
+    """Term by term from the definition, in fractions."""
+    curve = kaplan_meier([t for t, _ in watched], [end for _, end in watched])
+    for time in range(22):
+        expected = Fraction(1)
+        for at in range(time + 1):
+            risk = sum(t >= at for t, _ in watched)
+            ends = sum(t == at and end for t, end in watched)
+            expected *= 1 - (Fraction(ends, risk) if risk else 0)
+        assert curve.at(time) == pytest.approx(float(expected))
+
+
+def test_kaplan_meier_on_the_data_of_freireich() -> None:
+    """6-mercaptopurine, weeks of remission; Cox & Oakes (1984), Table 1.1 and 4.1."""
+    ended = [6, 6, 6, 7, 10, 13, 16, 22, 23]
+    censored = [6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
+    curve = kaplan_meier([*ended, *censored], [True] * 9 + [False] * 12)
+    shares = {time: round(share, 3) for time, share in zip(*curve, strict=True)}
+    assert shares == {
+        6: 0.857,
+        7: 0.807,
+        10: 0.753,
+        13: 0.69,
+        16: 0.627,
+        22: 0.538,
+        23: 0.448,
+    }
+
+
+def test_without_an_end_everything_goes_on() -> None:
+    curve = kaplan_meier([3, 5], [False, False])
+    assert curve == ((), ())
+    assert curve.at(100) == 1.0

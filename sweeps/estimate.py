@@ -1,0 +1,156 @@
+"""What a run will cost: simulated from recorded speeds and from how trials have ended.
+
+A trial that has not ended yet lasts as long as the Kaplan–Meier curve of its replicates
+says, given how far it is, or to its budget. Each simulated run takes other replicates
+(drawn with repetition) and another measured speed; the interval holds 95 % of them.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnlab import Trial
+from sweeps.duration import duration
+from sweeps.plan import Plan, Standing
+from sweeps.speeds import Speeds
+from sweeps.statistics import Survival, kaplan_meier
+
+START_S = 6.0
+"""To start Ray and to end it."""
+REPLICATES = 3
+"""Fewer observations of a cell than this say less than those of the whole sweep."""
+DRAWS, CELLS_DRAWN_ANEW = 200, 200
+SIMULATED = 4_000_000
+"""Simulated trials at most, over all draws."""
+LEVELS = (2.5, 50.0, 97.5)
+
+Observations = list[tuple[int, bool]]
+"""How far trials came, and whether they ended there; else the budget ended them."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Wall time of a run, with an interval that holds 95 % of simulated ones."""
+
+    seconds: float
+    low_s: float
+    high_s: float
+    core_hours: float
+    cpus: int
+    at_most: bool
+    """No trial is known to end before its budget, though some may."""
+    basis: str
+
+    def told(self) -> str:
+        """Write it for a person.
+
+        Example:
+            >>> Estimate(7800, 6600, 8700, 4.3, 2, False, "60 trials on this machine").told()
+            'about 2 h 10 min (1 h 50 min to 2 h 25 min) on 2 cores, 4.3 core-hours (from 60 trials on this machine)'
+        """
+        return (
+            f"{'at most' if self.at_most else 'about'} {duration(self.seconds)} "
+            f"({duration(self.low_s)} to {duration(self.high_s)}) on {self.cpus} cores, "
+            f"{self.core_hours:.2g} core-hours (from {self.basis})"
+        )
+
+
+def estimate(work: Plan, speeds: Speeds, cpus: int) -> Estimate:
+    """Estimate how long a plan takes.
+
+    Args:
+        work: What there is to run.
+        speeds: How fast it trains.
+        cpus: Workers at a time.
+    """
+    draws = max(20, min(DRAWS, SIMULATED // max(1, len(work.to_run))))
+    rng = np.random.default_rng(0)
+    total, longest = np.zeros(draws), np.zeros(draws)
+    known = _observed(work)
+    groups = _groups(work)
+    anew = len(groups) <= CELLS_DRAWN_ANEW
+    at_most = False
+    for (cell, start), trials in groups.items():
+        seen = _relevant(known, cell)
+        at_most |= not any(ended for _, ended in seen)
+        updates = _simulated(seen, start, work.budget, (draws, len(trials)), rng, anew)
+        speed = rng.choice(np.array(speeds.of(trials[0])), size=draws)
+        seconds = (updates - start) * speed[:, None]
+        total += seconds.sum(axis=1)
+        longest = np.maximum(longest, seconds.max(axis=1))
+    # Longest first: the cores end together, or one long trial ends last.
+    wall = np.maximum(total / cpus, longest) + START_S
+    low, middle, high = (float(each) for each in np.percentile(wall, LEVELS))
+    hours = float(np.median(total)) / 3600
+    return Estimate(middle, low, high, hours, cpus, at_most, speeds.basis)
+
+
+def _groups(work: Plan) -> dict[tuple[Trial, int], list[Trial]]:
+    """Group the work by cell, and by how far a trial is."""
+    found: dict[tuple[Trial, int], list[Trial]] = {}
+    for trial in work.to_run:
+        standing = work.standings.get(trial.trial_id)
+        start = standing.updates if standing else 0
+        found.setdefault((_cell(trial), start), []).append(trial)
+    return found
+
+
+def _cell(trial: Trial) -> Trial:
+    """Give what a trial's replicates have in common."""
+    return dataclasses.replace(trial, seed=0)
+
+
+def _observed(work: Plan) -> dict[Trial | None, Observations]:
+    """List by cell how far the trials of a sweep came; under None, those of all cells."""
+    found: dict[Trial | None, Observations] = {None: []}
+    for trial in work.trials:
+        standing: Standing | None = work.standings.get(trial.trial_id)
+        if standing is not None:
+            seen = (standing.updates, standing.outcome != "unsolved")
+            found[None].append(seen)
+            found.setdefault(_cell(trial), []).append(seen)
+    return found
+
+
+def _relevant(known: Mapping[Trial | None, Observations], cell: Trial) -> Observations:
+    own = known.get(cell, [])
+    return own if len(own) >= REPLICATES else known[None]
+
+
+def _simulated(
+    seen: Observations,
+    start: int,
+    budget: int,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    anew: bool,
+) -> "np.ndarray":
+    """Draw the updates at which trials end that have come to `start`, draws × trials."""
+    if not any(ended and updates > start for updates, ended in seen):
+        return np.full(size, float(budget))
+    if not anew:
+        return _drawn(_curve(seen), start, budget, rng.random(size))
+    rows = [
+        _drawn(_curve(_resampled(seen, rng)), start, budget, rng.random((1, size[1])))
+        for _ in range(size[0])
+    ]
+    return np.concatenate(rows)
+
+
+def _resampled(seen: Observations, rng: np.random.Generator) -> Observations:
+    return [seen[place] for place in rng.integers(len(seen), size=len(seen))]
+
+
+def _curve(seen: Sequence[tuple[int, bool]]) -> Survival:
+    return kaplan_meier([updates for updates, _ in seen], [ended for _, ended in seen])
+
+
+def _drawn(curve: Survival, start: int, budget: int, chance: "np.ndarray") -> "np.ndarray":
+    """Invert a survival curve, given survival to `start`; the budget ends what is left."""
+    times = np.array([*curve.times, np.inf])
+    shares = np.array([*curve.shares, -1.0])
+    place = np.searchsorted(-shares, -chance * curve.at(start), side="left")
+    ends = times[place]
+    return np.where(ends > start, np.minimum(ends, budget), budget)

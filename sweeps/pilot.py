@@ -1,0 +1,82 @@
+"""A pilot: train a little of each shape of trial, on all cores at once, and throw it away."""
+
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+from rnnlab import Trial
+from rnnlab.engines import Engine, choose
+from rnnlab.train import training
+from sweeps.errors import SweepError
+from sweeps.finish import say
+from sweeps.plan import Plan
+from sweeps.speeds import Shape, Speeds, measured, shape
+
+PILOT_S = 4.0
+SHAPES = 8
+"""Shapes that are measured, dearest first; the others are scaled by their cost."""
+SLICES = 3
+"""Measurements of each shape by each core: their spread makes the interval."""
+
+
+def pilot(work: Plan, engine: str, cpus: int, seconds: float = PILOT_S) -> Speeds:
+    """Measure how fast trials train here, with all cores busy.
+
+    Args:
+        work: What there is to run, at least one trial.
+        engine: What makes the updates, by its name.
+        cpus: How many cores are to be busy.
+        seconds: How long to measure, about, besides starting the processes.
+
+    Raises:
+        SweepError: If nothing can be measured.
+    """
+    trials = examples(work)
+    slice_s = seconds / len(trials) / SLICES
+    say(f"pilot: training {len(trials)} kinds of trial on {cpus} cores for {seconds:.0f} s")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cpus, mp_context=context) as pool:
+        jobs = [pool.submit(measure, trials, engine, slice_s) for _ in range(cpus)]
+        found = [sample for job in jobs for sample in job.result()]
+    if not found:
+        raise SweepError("The pilot measured nothing: every trial ended at once.")
+    return measured(found, f"a pilot of {seconds:.0f} s")
+
+
+def examples(work: Plan) -> list[Trial]:
+    """Choose a trial of each shape, those first of which there is most to do."""
+    first: dict[Shape, Trial] = {}
+    for trial in work.to_run:
+        first.setdefault(shape(trial), trial)
+    return list(first.values())[:SHAPES]
+
+
+def measure(trials: list[Trial], engine: str, slice_s: float) -> list[tuple[Trial, float]]:
+    """Train each trial from its beginning for some seconds; give seconds per update."""
+    made = choose(engine)
+    found: list[tuple[Trial, float]] = []
+    for trial in trials:
+        seconds_per_update(trial, made, 0.05)  # what is first used is made ready then
+        for _ in range(SLICES):
+            speed = seconds_per_update(trial, made, slice_s)
+            if speed is not None:
+                found.append((trial, speed))
+    return found
+
+
+def seconds_per_update(trial: Trial, engine: Engine, slice_s: float) -> float | None:
+    """Train a trial from its beginning for some seconds; None where it ended at once."""
+    states = training(
+        trial,
+        budget=1_000_000 * trial.check_every,
+        engine=engine,
+        chunk_s=slice_s / 4,
+    )
+    began, updates = time.perf_counter(), 0
+    for state in states:
+        updates = state.update
+        if time.perf_counter() - began >= slice_s:
+            break
+    took = time.perf_counter() - began
+    states.close()
+    return took / updates if updates and took >= slice_s / 2 else None

@@ -5,6 +5,7 @@ budget, in updates) is not content: raising it later continues the same trial.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import sys
@@ -107,7 +108,7 @@ class Trial:
         """The hidden unit that goes with `init`."""
         return "logistic" if self.init == "sigmoid" else "tanh"
 
-    @property
+    @functools.cached_property
     def trial_id(self) -> str:
         """A hash of the content, 32 hex digits.
 

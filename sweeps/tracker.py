@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,6 +20,7 @@ from sweeps.places import Place
 from sweeps.plan import Pack, Plan, cost
 from sweeps.progress import Progress
 
+KINDS = ("solved", "unsolved", "diverged", "failed")
 HEARTBEAT_S = 1.0
 RECENT_S = 10.0
 """What `updates_per_s` is a mean over."""
@@ -97,11 +98,23 @@ class Tracker:
     updates: int = 0
     update_s: float = 0.0
     check_s: float = 0.0
+    left: dict[int, float] = field(default_factory=dict[int, float])
+    """The cost that each pack has left at most, by its number."""
+    total_left: float = 0.0
+    going: set[int] = field(default_factory=set[int])
+    """Packs that have reported and are not over."""
+    ended: Counter[str] = field(default_factory=Counter[str])
+    """Trials that ended, by how."""
     _reported_at: dict[int, float] = field(default_factory=dict[int, float])
     _recent: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
     """When updates were reported of late, and how many there were by then."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     """Reports come from one thread, snapshots are asked for by another."""
+
+    def __post_init__(self) -> None:
+        """Add up what there is to do, once: a snapshot must stay cheap."""
+        for pack in self.packs:
+            self._set_left(pack, sum(_cost_of(pack, trial) for trial in pack.trials))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the lock out: Tune pickles its callbacks, though nobody reads them back."""
@@ -131,7 +144,13 @@ class Tracker:
         self.update_s += progress.update_s - before.update_s
         self.check_s += progress.check_s - before.check_s
         self.cost_done += made * self._cost(number, progress.trial_id)
+        last = self.latest.get(number, Progress())
+        for kind in KINDS:
+            self.ended[kind] += getattr(progress, kind) - getattr(last, kind)
         self.latest[number] = progress
+        pack = self.packs[number - 1]
+        self._set_left(pack, _cost_left(pack, progress))
+        (self.going.discard if self._over(number) else self.going.add)(number)
         self._recent.append((now, self.updates))
         while len(self._recent) > 2 and now - self._recent[0][0] > RECENT_S:
             self._recent.popleft()
@@ -143,7 +162,8 @@ class Tracker:
 
     def _snapshot(self) -> Snapshot:
         now = time.monotonic()
-        ended = self._ended()
+        ended = self.ended
+        going = (self.packs[number - 1] for number in sorted(self.going))
         return Snapshot(
             sweep=self.sweep,
             budget=self.work.budget,
@@ -153,7 +173,7 @@ class Tracker:
             unsolved=ended["unsolved"],
             diverged=ended["diverged"],
             failed=ended["failed"],
-            running=[r for r in map(self._running, self.packs) if r is not None],
+            running=[r for r in map(self._running, going) if r is not None],
             updates=self.updates,
             updates_per_s=self._speed(now),
             efficiency=self.efficiency(),
@@ -173,22 +193,18 @@ class Tracker:
 
     def _speed(self, now: float) -> float:
         """Give updates a second of late; trials may be shorter than a report's interval."""
-        if all(self._over(number) for number in self.latest):
+        if not self.going:
             return 0.0
         since, updates = self._recent[0]
         return (self.updates - updates) / (now - since) if now > since else 0.0
-
-    def _ended(self) -> dict[str, int]:
-        kinds = ("solved", "unsolved", "diverged", "failed")
-        return {kind: sum(getattr(p, kind) for p in self.latest.values()) for kind in kinds}
 
     def _over(self, number: int) -> bool:
         progress = self.latest[number]
         return progress.ended == len(self.packs[number - 1].trials)
 
     def _running(self, pack: Pack) -> Running | None:
-        progress = self.latest.get(pack.number)
-        if progress is None or self._over(pack.number) or not progress.trial_id:
+        progress = self.latest[pack.number]
+        if not progress.trial_id:
             return None
         return Running(
             trial_id=progress.trial_id,
@@ -206,16 +222,11 @@ class Tracker:
             or not self.cost_done
         ):
             return None
-        left = sum(self._cost_left(pack) for pack in self.packs)
-        return left * (now - self.first_report_at) / self.cost_done
+        return self.total_left * (now - self.first_report_at) / self.cost_done
 
-    def _cost_left(self, pack: Pack) -> float:
-        progress = self.latest.get(pack.number, Progress())
-        waiting = pack.trials[progress.ended :]
-        left = sum(cost(trial) * pack.budget for trial in waiting)
-        if waiting and progress.trial_id == waiting[0].trial_id:
-            left -= cost(waiting[0]) * progress.update
-        return left
+    def _set_left(self, pack: Pack, left: float) -> None:
+        self.total_left += left - self.left.get(pack.number, 0.0)
+        self.left[pack.number] = left
 
     def _cost(self, number: int, trial_id: str) -> float:
         return cost(self._trial(number, trial_id)) if trial_id else 0.0
@@ -223,6 +234,22 @@ class Tracker:
     def _trial(self, number: int, trial_id: str) -> Trial:
         trials = self.packs[number - 1].trials
         return next(trial for trial in trials if trial.trial_id == trial_id)
+
+
+def _cost_left(pack: Pack, progress: Progress) -> float:
+    """Give the cost of the trials that have not ended, the first of them under way."""
+    waiting = pack.trials[progress.ended :]
+    left = sum(_cost_of(pack, trial) for trial in waiting)
+    if waiting and progress.trial_id == waiting[0].trial_id:
+        now = cost(waiting[0]) * (pack.budget - progress.update)
+        left += now - _cost_of(pack, waiting[0])
+    return left
+
+
+def _cost_of(pack: Pack, trial: Trial) -> float:
+    """Give the cost of a trial from what is committed to its budget."""
+    standing = pack.committed.get(trial.trial_id)
+    return cost(trial) * (pack.budget - (standing.updates if standing else 0))
 
 
 def about(trial: Trial) -> str:

@@ -176,6 +176,6 @@ def test_words_that_begin_with_a_dash_are_read_again(selection: Selection) -> No
 
 def test_a_plan_is_one_line(mine: Selection) -> None:
     found = resolve(chosen(mine, budget=2_000_000))
-    assert plan_line(found, plan_of(found)) == (
+    assert plan_line(found, plan_of(found), None) == (
         "mine: 6 trials, 0 done, 6 to run to 2,000,000 updates; results in results/mine"
     )

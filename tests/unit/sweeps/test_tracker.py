@@ -14,7 +14,7 @@ from small import trial
 
 from sweeps.efficiency import Efficiency
 from sweeps.folder import Folder
-from sweeps.plan import Standing, packs, plan
+from sweeps.plan import Standing, cost, packs, plan
 from sweeps.progress import Progress
 from sweeps.tracker import (
     STALE_S,
@@ -144,6 +144,41 @@ def test_the_time_left_is_what_is_left_at_the_speed_so_far() -> None:
     eta = found.snapshot().eta_s
     assert eta is not None
     assert 1 / 2 < 4 * eta / (time.monotonic() - began) < 2
+
+
+def test_trials_of_a_pack_that_starts_again_are_counted_once() -> None:
+    found = tracker()
+    name = found.packs[0].trials[1].trial_id
+    found.report(1, Progress(name, update=10, made=50, solved=1))
+    found.report(1, Progress(name, update=5, made=5))
+    assert found.snapshot().solved == 0
+    found.report(1, Progress(name, update=15, made=15, solved=1))
+    found.report(1, Progress(name, update=40, made=40, solved=1, unsolved=1))
+    snapshot = found.snapshot()
+    assert (snapshot.solved, snapshot.unsolved, snapshot.running) == (1, 1, [])
+
+
+def test_what_was_committed_at_a_smaller_budget_is_not_left_to_do() -> None:
+    trials = [trial(0), trial(1)]
+    done = {trials[0].trial_id: Standing("unsolved", 30)}
+    found = Tracker(plan(trials, done, 40), packs(plan(trials, done, 40), 2), "s", cpus=1)
+    whole = cost(trials[0]) * 40
+    assert found.total_left == pytest.approx(whole * 1.25)
+    found.report(1, Progress(trials[1].trial_id, update=20, made=20))
+    assert found.total_left == pytest.approx(whole * 0.75)
+
+
+def test_snapshots_of_ten_thousand_packs_are_cheap() -> None:
+    trials = [trial(seed) for seed in range(100_000)]
+    work = plan(trials, {}, 40)
+    found = Tracker(work, packs(work, 10), "many", cpus=2)
+    for number in range(1, 5001):
+        name = found.packs[number - 1].trials[-1].trial_id
+        found.report(number, Progress(name, made=400, unsolved=10))
+    began = time.process_time()
+    for _ in range(10):
+        found.snapshot()
+    assert time.process_time() - began < 0.05
 
 
 def test_a_snapshot_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -47,14 +47,15 @@ KEYS = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there "
     "is one); `aws configure export-credentials --format env` prints them"
 )
+REFUSED = f"Check that whose keys these are may read and write there. {KEYS}"
 REMEDIES = (
     (CONFLICT, "Others were making or removing it at the same moment. Run again"),
     ("NoSuchBucket", "Make the bucket, or correct its name"),
     ("/latest/api/token", f"No credentials were found. {KEYS}"),
     ("redirect", "Set AWS_REGION to the region of the bucket"),
     ("AuthorizationHeaderMalformed", "Set AWS_REGION to the region of the bucket"),
-    ("403 Forbidden", f"{KEYS} of one who may read and write there"),
-    ("401 Unauthorized", f"{KEYS} of one who may read and write there"),
+    ("403 Forbidden", REFUSED),
+    ("401 Unauthorized", REFUSED),
     ("builder error", "For an endpoint at http:// set AWS_ALLOW_HTTP=true"),
     ("404 Not Found", "Correct AWS_ENDPOINT_URL: what answers there is no object store"),
     ("Could not parse path", "Choose a prefix without //, . and .. and control characters"),

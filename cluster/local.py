@@ -8,21 +8,27 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import FileIO
+
+import psutil
 
 from cluster.job import Command, Resources
+from cluster.processes import alive, end, of_session
 
 LIFELINE = "CLUSTER_LIFELINE_FD"
 """Environment variable: a pipe that reads end-of-file when the parent has gone."""
+POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class LocalJob:
-    """A child process and the lifeline it watches."""
+    """A child process and the lifeline it watches; what it leaves behind ends with it."""
 
     process: "subprocess.Popen[bytes]"
-    lifeline: int
+    lifeline: FileIO
 
     @property
     def job_id(self) -> str:
@@ -31,24 +37,36 @@ class LocalJob:
 
     def poll(self) -> int | None:
         """Give the exit code, or None while it runs; −N where signal N ended it."""
-        return self.process.poll()
+        if self.process.returncode is None and not self._runs():
+            self.kill()  # before it is reaped: the id of its session is not free yet
+            self.process.wait()
+            self.lifeline.close()
+        return self.process.returncode
 
     def wait(self, timeout_s: float | None = None) -> int | None:
         """Wait for the end; give the exit code, or None where the time ran out."""
-        try:
-            return self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while (code := self.poll()) is None:
+            if deadline is not None and time.monotonic() >= deadline:
+                return None
+            time.sleep(POLL_S)
+        return code
 
     def interrupt(self) -> None:
         """Send SIGINT to the process alone."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+        if self.poll() is None:
+            os.kill(self.process.pid, signal.SIGINT)
 
     def kill(self) -> None:
-        """Send SIGKILL to the process's own session: never to its caller's group."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+        """End all of the process's own session, whether or not the process itself lives."""
+        if self.process.returncode is None:
+            end(lambda: of_session(self.process.pid))
+
+    def _runs(self) -> bool:
+        try:
+            return alive(psutil.Process(self.process.pid))
+        except psutil.NoSuchProcess:  # reaped by the system, where SIGCHLD is ignored
+            return False
 
 
 class LocalBackend:
@@ -81,7 +99,7 @@ class LocalBackend:
             raise
         finally:
             os.close(reading)
-        return LocalJob(process, writing)
+        return LocalJob(process, FileIO(writing, "w"))
 
 
 def follow_parent(gone: Callable[[], None]) -> None:
@@ -97,8 +115,8 @@ def follow_parent(gone: Callable[[], None]) -> None:
         return
 
     def watch(reading: int) -> None:
-        while os.read(reading, 1):
-            pass
+        with FileIO(reading) as lifeline:
+            lifeline.readall()
         gone()
 
     threading.Thread(target=watch, args=(int(descriptor),), daemon=True).start()

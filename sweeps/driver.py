@@ -6,23 +6,24 @@ Started as `python -m sweeps.driver`, with the words of `sweep run`, by a backen
 
 import logging
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import tyro
 from rich.console import Console
 
 from cluster.local import follow_parent
+from cluster.processes import Offspring, adopt_orphans
 from rnnlab.engines import Engine, choose
 from sweeps.attempts import Attempts, circumstances, events, next_run
 from sweeps.changes import changes
@@ -31,12 +32,14 @@ from sweeps.errors import SweepError, UnwritableError
 from sweeps.finish import FAILED, finish, say
 from sweeps.patience import Patient
 from sweeps.plan import Pack, Plan, packs, packs_by_time
+from sweeps.private import private_folder
 from sweeps.ray_session import RaySession, ray_session
 from sweeps.retry import plan_to_run
-from sweeps.run_options import CONFIG, RunOptions
-from sweeps.selection import Chosen, Selection, resolve
+from sweeps.run_options import CONFIG, RunOptions, is_loopback
+from sweeps.selection import Chosen, Selection, resolve, sweep_command
 from sweeps.speeds import assumed, recorded
 from sweeps.store import Store
+from sweeps.supervise import LOST
 from sweeps.tracker import HEARTBEAT_S, Tracker, drop_snapshot, write_snapshot
 
 INTERRUPTED = 130
@@ -59,6 +62,11 @@ class Stop:
         """Nobody has asked yet."""
         self.asked = False
         self.halted = ""
+        self.offspring = Offspring()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the processes out: Tune pickles its stopper, though nobody reads it back."""
+        return {"asked": self.asked, "halted": self.halted}
 
     def ask(self) -> None:
         """Ask the run to stop; asking again changes nothing."""
@@ -73,20 +81,18 @@ class Stop:
         """Ask, and end all of it where asking has not helped in time."""
         self.ask()
         time.sleep(INSIST_AFTER_S)
-        _end_at_once()
+        self.end_at_once(INTERRUPTED)
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Handle a signal: ask, or where one has asked before, end all of it at once."""
         if self.asked:
-            _end_at_once()
+            self.end_at_once(INTERRUPTED)
         self.ask()
 
-
-def _end_at_once() -> None:
-    """Kill this process and what it started: its own group, never its caller's."""
-    if os.getpgid(0) == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(INTERRUPTED)
+    def end_at_once(self, code: int) -> NoReturn:
+        """Kill what this process started, wherever it is by now, and leave."""
+        self.offspring.end()
+        os._exit(code)
 
 
 def main() -> None:
@@ -95,6 +101,7 @@ def main() -> None:
     logging.basicConfig(format="sweep: %(message)s")
     words = tyro.cli(Driver, prog="sweeps.driver", config=CONFIG)
     stop = Stop()
+    adopt_orphans()
     signal.signal(signal.SIGINT, stop)
     follow_parent(stop.ask_and_insist)
     try:
@@ -102,6 +109,8 @@ def main() -> None:
     except SweepError as error:
         say(str(error))
         code = 2
+    finally:
+        stop.offspring.end()
     sys.exit(code)
 
 
@@ -178,15 +187,15 @@ def run_packs(
     name = chosen.experiment.sweep.name
     assigned = _cut(work, options, store)
     with (
-        _private_folder() as private,
-        _ray(chosen, work, options, len(assigned), private) as session,
+        private_folder() as private,
+        _ray(chosen, work, options, len(assigned), private, stop) as session,
     ):
         from sweeps.trainable import Assignment
         from sweeps.tuning import tune_packs
 
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
-        _announce(session)
+        _announce(session, options.dashboard_host)
         workers = min(options.cpus or session.cpus, len(assigned))
         tracker = Tracker(work, assigned, name, workers, session.dashboard)
         with (
@@ -221,10 +230,16 @@ def _cut(work: Plan, options: RunOptions, store: Store) -> list[Pack]:
 
 
 def _ray(
-    chosen: Chosen, work: Plan, options: RunOptions, packs: int, private: Path
+    chosen: Chosen,
+    work: Plan,
+    options: RunOptions,
+    packs: int,
+    private: Path,
+    stop: Stop,
 ) -> AbstractContextManager[RaySession]:
     """Start Ray, or join it, under the sweep's name."""
     name = chosen.experiment.sweep.name
+    again = sweep_command("run", *chosen.selection.argv(), *options.argv())
     return ray_session(
         name=f"sweep {name}",
         metadata={
@@ -234,16 +249,27 @@ def _ray(
         },
         cpus=min(options.workers, packs),
         address=options.address,
-        dashboard=not options.no_dashboard,
+        dashboard=None if options.no_dashboard else options.dashboard_host,
         private=private,
+        offspring=stop.offspring,
+        lost=partial(_leave, stop, again),
     )
 
 
-def _announce(session: RaySession) -> None:
+def _leave(stop: Stop, again: str, why: str) -> NoReturn:
+    """Leave a run whose Ray has gone; what waits for Ray would wait for ever."""
+    say(f"{why}: the run ends here. Nothing committed is lost; go on with\n  {again}")
+    stop.end_at_once(LOST)
+
+
+def _announce(session: RaySession, host: str) -> None:
     if session.dashboard is None:
         return
     token = f", token in {session.token_file}" if session.token_file else ""
     say(f"Ray dashboard at {session.dashboard}{token}")
+    if session.token_file and not is_loopback(host):
+        port = session.dashboard.rpartition(":")[2]
+        say(f"others can reach it too, at {host}, port {port}; they need the token")
 
 
 @contextmanager
@@ -274,16 +300,6 @@ def _heartbeat(
         with suppress(OSError, SystemExit):
             shown.show(tracker.snapshot())
         drop_snapshot(store.place)
-
-
-@contextmanager
-def _private_folder() -> Generator[Path]:
-    """Give a temporary folder that only its owner can enter."""
-    folder = Path(tempfile.mkdtemp(prefix="sweep-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

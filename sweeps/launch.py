@@ -4,15 +4,17 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 
 from cluster import Command, Job, Resources
 from cluster.local import LocalBackend
-from sweeps.finish import FAILED, finish, say
+from sweeps.finish import finish, say
 from sweeps.forecast import compared, forecast
 from sweeps.retry import plan_to_run, told
 from sweeps.run_options import RunOptions
 from sweeps.selection import Chosen, Selection, plan_line, resolve, sweep_command
 from sweeps.store import Store
+from sweeps.supervise import supervise
 from sweeps.tracker import read_snapshot
 
 INTERRUPTED = 130
@@ -44,7 +46,8 @@ def launch(selection: Selection, options: RunOptions) -> int:
     if work.to_run:
         again = sweep_command("run", *selection.argv(), *options.argv())
         began_at = time.monotonic()
-        code = _wait(_submit(selection, options), again)
+        start = partial(_drive, selection, options, again)
+        code = supervise(start, options.max_restarts, again)
         if predicted and code == 0:
             say(compared(predicted, time.monotonic() - began_at))
         return code
@@ -62,6 +65,10 @@ def _say_who_else_runs(chosen: Chosen) -> None:
         )
 
 
+def _drive(selection: Selection, options: RunOptions, again: str) -> int:
+    return _wait(_submit(selection, options), again)
+
+
 def _submit(selection: Selection, options: RunOptions) -> Job:
     argv = (sys.executable, "-m", "sweeps.driver", *selection.argv(), *options.argv())
     # The driver's own computing is light; its workers are told their threads by Ray.
@@ -75,17 +82,10 @@ def _wait(job: Job, again: str) -> int:
         if signal.getsignal(each) is not signal.SIG_IGN:  # nohup asks not to listen
             signal.signal(each, signal.default_int_handler)
     try:
-        code = job.wait() or 0
+        return job.wait() or 0
     except KeyboardInterrupt:
         job.interrupt()
         return _wait_for_stop(job, again)
-    if code < 0:
-        say(
-            f"the driver was ended by signal {signal.Signals(-code).name}. "
-            f"Nothing committed is lost; go on with\n  {again}"
-        )
-        return FAILED
-    return code
 
 
 def _wait_for_stop(job: Job, again: str) -> int:

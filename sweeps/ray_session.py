@@ -8,14 +8,18 @@ import os
 import secrets
 import signal
 import socket
+import struct
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.processes import Offspring
 from sweeps.errors import SweepError
+from sweeps.run_options import LOOPBACK
+from sweeps.watchdog import watchdog
 
 TOKEN_BYTES = 32
 OBJECT_STORE_BYTES = 128 * 2**20
@@ -51,8 +55,10 @@ def ray_session(
     metadata: dict[str, str],
     cpus: int,
     address: str | None,
-    dashboard: bool,
+    dashboard: str | None,
     private: Path,
+    offspring: Offspring,
+    lost: Callable[[str], None],
 ) -> Generator[RaySession]:
     """Start a Ray on this machine, or join one, for the time of a run.
 
@@ -61,8 +67,10 @@ def ray_session(
         metadata: What else the dashboard says of the job.
         cpus: Workers at a time.
         address: A running Ray to join; None starts one.
-        dashboard: Whether to start the dashboard.
+        dashboard: The address on which the dashboard listens; None starts none.
         private: A folder that only its owner can enter, for the token.
+        offspring: Told of every process that Ray starts.
+        lost: Called where Ray has gone, with what happened; it must not return.
 
     Raises:
         SweepError: If no Ray answers at the address.
@@ -74,30 +82,62 @@ def ray_session(
     import ray
     from ray.job_config import JobConfig
 
-    context = ray.init(
-        **where,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        job_config=JobConfig(metadata={"job_name": name, **metadata}),
-    )
-    try:
-        url = context.dashboard_url
-        found = int(ray.cluster_resources().get("CPU", 0))
-        yield RaySession(f"http://{url}" if url else None, token_file, found)
-    finally:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)  # an aborted shutdown leaves agents behind
-        ray.shutdown()
+    with watchdog(offspring, lost) as watch:
+        context = ray.init(
+            **where,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            job_config=JobConfig(metadata={"job_name": name, **metadata}),
+        )
+        watch.running(_counts_us_in)
+        with suppress(OSError):  # nobody listens any more: who asks Ray will see
+            watch.depend_on(_raylet_of_ours(), "raylet")
+        try:
+            url = context.dashboard_url
+            found = int(ray.cluster_resources().get("CPU", 0))
+            yield RaySession(f"http://{url}" if url else None, token_file, found)
+        finally:
+            for each in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, signal.SIG_IGN)  # an aborted end leaves agents behind
+            watch.stopping()
+            ray.shutdown()
 
 
-def _start(cpus: int, dashboard: bool) -> dict[str, Any]:
+def _own_node() -> dict[str, Any]:
+    """Ask Ray for the node that this process has joined."""
+    import ray
+
+    own = ray.get_runtime_context().get_node_id()
+    return next(each for each in ray.nodes() if each["NodeID"] == own)
+
+
+def _counts_us_in() -> bool:
+    return _own_node()["Alive"]
+
+
+def _raylet_of_ours() -> int | None:
+    """Give the id of the raylet that this process talks to, which may be another's child.
+
+    The kernel knows who listens on its socket. Where that has gone Ray ends this process
+    without a word, some seconds later.
+    """
+    if sys.platform != "linux":
+        return None
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(_own_node()["RayletSocketName"])
+        size = struct.calcsize("3i")
+        peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return struct.unpack("3i", peer)[0]
+
+
+def _start(cpus: int, dashboard: str | None) -> dict[str, Any]:
     """Say how to start a Ray on this machine."""
     os.environ.pop("RAY_ADDRESS", None)
     return {
         "address": "local",
         "num_cpus": cpus,
-        "include_dashboard": dashboard,
-        "dashboard_host": "127.0.0.1",
+        "include_dashboard": dashboard is not None,
+        "dashboard_host": dashboard or LOOPBACK,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
 

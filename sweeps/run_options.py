@@ -1,7 +1,9 @@
 """How a run is carried out; none of it changes a result."""
 
 import dataclasses
+import ipaddress
 import os
+import socket
 import sys
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,6 +12,7 @@ import tyro
 
 from sweeps.errors import SweepError, UnknownNameError
 
+LOOPBACK = "127.0.0.1"
 CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone)
 """How all commands are parsed: no prefixes, and `None` is no word."""
 
@@ -39,6 +42,12 @@ class RunOptions:
     no_dashboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Do without the Ray dashboard."""
 
+    dashboard_host: Annotated[str, tyro.conf.arg(metavar="HOST")] = LOOPBACK
+    """Address on which the Ray dashboard listens; 0.0.0.0 lets other machines reach it."""
+
+    max_restarts: Annotated[int, tyro.conf.arg(metavar="N")] = 0
+    """How often to start the driver again where it, or its Ray, was ended from outside."""
+
     def require_possible(self) -> None:
         """Refuse what nothing can be run with.
 
@@ -53,8 +62,42 @@ class RunOptions:
             raise SweepError(f"--pack must be at least 1, got {self.pack}.")
         if self.max_failures < 1:
             raise SweepError(f"--max-failures must be at least 1, got {self.max_failures}.")
+        if self.max_restarts < 0:
+            raise SweepError(
+                f"--max-restarts must not be negative, got {self.max_restarts}. "
+                "0 starts the driver once."
+            )
+        self._require_possible_dashboard()
         if self.engine not in ENGINES:
             raise UnknownNameError("engine", self.engine, ENGINES)
+
+    def _require_possible_dashboard(self) -> None:
+        """Refuse an address that is not of this machine, or that nothing listens on.
+
+        Raises:
+            SweepError: Naming the option to leave out or to change.
+        """
+        if self.dashboard_host == LOOPBACK:
+            return
+        for flag, given in (
+            ("--no-dashboard", self.no_dashboard),
+            ("--address", self.address is not None),
+        ):
+            if given:
+                raise SweepError(
+                    f"--dashboard-host does nothing with {flag}: the run starts no "
+                    "dashboard then. Leave one of the two out."
+                )
+        try:
+            if not self.dashboard_host:
+                raise OSError("it is empty")
+            socket.create_server((self.dashboard_host, 0)).close()
+        except OSError as error:
+            raise SweepError(
+                f"--dashboard-host {self.dashboard_host!r} is no address of this machine "
+                f"({error}). Give {LOOPBACK} to keep the dashboard to yourself, or 0.0.0.0 "
+                "to let other machines reach it."
+            ) from None
 
     @property
     def workers(self) -> int:
@@ -72,3 +115,14 @@ class RunOptions:
             if value != each.default:
                 words += [flag] if value is True else [flag, str(value)]
         return words
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach an address.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+        (True, True, False)
+    """
+    found = {str(each[4][0]) for each in socket.getaddrinfo(host, None)}
+    return all(ipaddress.ip_address(each).is_loopback for each in found)

@@ -11,7 +11,10 @@ from typing import Any
 import ray
 from ray import tune
 
-from sweeps.attempts import Attempts
+from rnnlab import Trial
+from sweeps.attempts import Attempts, events
+from sweeps.blame import cause, to_blame
+from sweeps.plan import Standing
 from sweeps.progress import Progress
 from sweeps.store import Store
 from sweeps.tracker import Tracker
@@ -102,19 +105,27 @@ class Report(tune.Callback):
             self._halt(progress.halted)
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-        """Mark the trials without a result of a pack that was given up as failed."""
+        """Mark the trial that was under way in a pack that was given up as failed."""
         path = trial.error_file
         text = Path(path).read_text(errors="replace") if path else "no report"
-        work, done = self._tracker.work, self._store.standings()
-        for each in self._tracker.packs[trial.config["number"] - 1].trials:
-            standing = done.get(each.trial_id)
-            if standing is None or not standing.done(work.budget):
-                Attempts(self._store.attempts, self._run).record(
-                    "failed",
-                    trial_id=each.trial_id,
-                    error=text.strip().splitlines()[-1],
-                    traceback=text,
-                )
+        left = self._left(trial.config["number"])
+        if left:
+            Attempts(self._store.attempts, self._run).record(
+                "failed",
+                trial_id=to_blame(left, events(self._store.attempts)).trial_id,
+                error=cause(text),
+                traceback=text,
+            )
+
+    def _left(self, number: int) -> list[Trial]:
+        """Give the trials of a pack that have no result."""
+        budget, done = self._tracker.work.budget, self._store.standings()
+        trials = self._tracker.packs[number - 1].trials
+        return [t for t in trials if not _done(done.get(t.trial_id), budget)]
+
+
+def _done(standing: Standing | None, budget: int) -> bool:
+    return standing is not None and standing.done(budget)
 
 
 def _name(trial: Any) -> str:

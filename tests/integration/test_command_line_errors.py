@@ -32,6 +32,24 @@ def folder(tmp_path: Path) -> Folder:
         (["run", "figure7", "--cpus", "0"], "--cpus must be at least 1, got 0."),
         (["run", "figure7", "--pack", "0"], "--pack must be at least 1, got 0."),
         (
+            ["run", "figure7", "--max-restarts", "-1"],
+            "must not be negative, got -1. 0 starts",
+        ),
+        (
+            ["run", "figure7", "--dashboard-host", "8.8.8.8"],
+            "--dashboard-host '8.8.8.8' is no address of this machine",
+        ),
+        (["run", "figure7", "--dashboard-host", "no such host"], "Give 127.0.0.1 to keep"),
+        (["run", "figure7", "--dashboard-host", ""], "is no address of this machine"),
+        (
+            ["run", "figure7", "--dashboard-host", "0.0.0.0", "--no-dashboard"],
+            "--dashboard-host does nothing with --no-dashboard",
+        ),
+        (
+            ["run", "figure7", "--dashboard-host", "0.0.0.0", "--address", "h:1"],
+            "--dashboard-host does nothing with --address",
+        ),
+        (
             ["run", "figure7", "--engine", "warp"],
             "No engine is called 'warp'. Known: fused_cpu, plain.",
         ),

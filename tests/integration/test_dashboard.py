@@ -4,18 +4,23 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from commands import Folder, children, wait_until, write_experiment
+
+from sweeps.run_options import is_loopback
 
 pytestmark = pytest.mark.ray
 
@@ -29,6 +34,8 @@ class Watched:
     url: str
     token_file: Path
     token: str
+    said: str
+    """What it had said before its trials were under way."""
 
     def get(self, path: str, token: str | None = None, base: str | None = None) -> str:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -42,14 +49,15 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
-    folder = write_experiment(
-        tmp_path_factory.mktemp("watched"),
-        budget=2_000_000,
-        seeds=2,
-        rates=(1e-5,),
-        slow=True,
-    )
-    run = folder.start("run", "small.py", "--cpus", "2")
+    with a_run(tmp_path_factory.mktemp("watched")) as watched:
+        yield watched
+
+
+@contextmanager
+def a_run(path: Path, *more: str) -> Generator[Watched]:
+    """Start a long run, give it once both trials are under way, and stop it."""
+    folder = write_experiment(path, budget=2_000_000, seeds=2, rates=(1e-5,), slow=True)
+    run = folder.start("run", "small.py", "--cpus", "2", *more)
     try:
         watched = _look_into(folder, run)
         yield watched
@@ -71,16 +79,24 @@ def _look_into(folder: Folder, run: "subprocess.Popen[str]") -> Watched:
         said += (line := run.stdout.readline())
         assert line, said
     url, token_file = found.group(1), Path(found.group(2))
+    while "trials done" not in said:
+        said += run.stdout.readline()
     (driver,) = children(run.pid)
     progress = folder.results / "progress.json"
     wait_until(
         lambda: progress.exists() and len(json.loads(progress.read_text())["running"]) == 2
     )
-    return Watched(folder, driver, url, token_file, token_file.read_text())
+    return Watched(folder, driver, url, token_file, token_file.read_text(), said)
 
 
 def test_it_listens_on_this_machine_alone(watched: Watched) -> None:
+    outside = address_of_this_machine()
+    if not is_loopback(outside):
+        port = int(watched.url.rpartition(":")[2])
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((outside, port), timeout=5)
     assert watched.url.startswith("http://127.0.0.1:")
+    assert "others can reach it" not in watched.said
 
 
 def test_the_token_is_readable_by_its_owner_alone(watched: Watched) -> None:
@@ -175,3 +191,29 @@ def test_status_sees_the_run_from_another_terminal(watched: Watched) -> None:
     assert status["eta_s"] > 0
     assert status["dashboard"] == watched.url
     assert {each["update"] > 0 for each in status["running_trials"]} == {True}
+
+
+def test_others_reach_it_where_that_is_asked_for_and_need_the_token(tmp_path: Path) -> None:
+    with a_run(tmp_path, "--dashboard-host", "0.0.0.0") as shared:
+        port = shared.url.rpartition(":")[2]
+        told = f"others can reach it too, at 0.0.0.0, port {port}; they need the token"
+        assert told in shared.said
+        assert stat.S_IMODE(shared.token_file.stat().st_mode) == 0o600
+        outside = f"http://{address_of_this_machine()}:{port}"
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            shared.get("/api/jobs/", base=outside)
+        caught.value.close()
+        assert caught.value.code == 401
+        (job,) = json.loads(shared.get("/api/jobs/", shared.token, outside))
+        assert job["metadata"]["sweep"] == "small"
+
+
+def address_of_this_machine() -> str:
+    """Give an address under which others know this machine; 127.0.0.1 where there is none."""
+    found = [
+        each.address
+        for addresses in psutil.net_if_addrs().values()
+        for each in addresses
+        if each.family == socket.AF_INET
+    ]
+    return next((each for each in found if not is_loopback(each)), "127.0.0.1")

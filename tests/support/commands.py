@@ -66,12 +66,12 @@ class Folder:
             check=False,
         )
 
-    def start(self, *words: str) -> "subprocess.Popen[str]":
+    def start(self, *words: str, keep: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
         """Type a command and go on while it runs, in a session of its own."""
         return subprocess.Popen(
             [str(SWEEP), *words],
             cwd=self.path,
-            env=_environment(),
+            env=_environment(keep),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

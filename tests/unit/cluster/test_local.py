@@ -21,14 +21,15 @@ def submit(code: str, *words: str, env: dict[str, str] | None = None) -> LocalJo
 
 def gone(pid: int, within_s: float = 10) -> bool:
     deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
+    while True:
         try:
             if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
                 return True
         except OSError:
             return True
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(0.02)
-    return False
 
 
 @pytest.mark.parametrize("code", [0, 3])
@@ -72,6 +73,40 @@ def test_kill_ends_the_whole_session_and_not_its_caller(tmp_path: Path) -> None:
     job.kill()
     assert job.wait(10) == -signal.SIGKILL
     assert gone(int(out.read_text()))
+
+
+LEAVES_TWO = """
+import os, subprocess, sys
+same = subprocess.Popen(["sleep", "60"])
+other = subprocess.Popen(["sleep", "60"], process_group=0)
+with open(sys.argv[1] + ".part", "w") as file:
+    file.write(f"{same.pid} {other.pid}")
+os.rename(sys.argv[1] + ".part", sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("ask", ["wait", "kill"])
+def test_what_a_command_leaves_behind_ends_with_it(tmp_path: Path, ask: str) -> None:
+    out = tmp_path / "pids"
+    job = submit(LEAVES_TWO, str(out))
+    while not out.exists():
+        time.sleep(0.02)
+    assert gone(job.process.pid)
+    left = [int(word) for word in out.read_text().split()]
+    assert not any(gone(pid, 0) for pid in left)
+    if ask == "kill":
+        job.kill()
+        assert all(gone(pid) for pid in left)
+    assert job.wait(10) == 0
+    assert all(gone(pid) for pid in left)
+
+
+def test_the_lifeline_is_closed_at_the_end() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    job = submit("pass")
+    assert job.wait(10) == 0
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    job.kill()
 
 
 def test_a_command_follows_its_parent_even_after_kill_9(tmp_path: Path) -> None:

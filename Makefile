@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.rnnlab-installed
 
-.PHONY: setup figure7 test check format bench clean
+.PHONY: setup figure7 test chaos check format bench clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,9 @@ figure7: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+chaos: setup
+	CHAOS_KILLS=100 $(BIN)/python -m pytest -s tests/integration/test_chaos.py
 
 check: setup
 	$(BIN)/ruff format --check .

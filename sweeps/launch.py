@@ -13,11 +13,11 @@ from sweeps.forecast import compared, forecast
 from sweeps.retry import plan_to_run, told
 from sweeps.run_options import RunOptions
 from sweeps.selection import Chosen, Selection, plan_line, resolve, sweep_command
+from sweeps.stop import INTERRUPTED
 from sweeps.store import Store
 from sweeps.supervise import supervise
 from sweeps.tracker import read_snapshot
 
-INTERRUPTED = 130
 STOPPING_S = 20.0
 """How long a clean stop may take before the driver is killed."""
 

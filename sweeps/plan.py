@@ -45,6 +45,8 @@ class Plan:
     """How far each trial in the store has come, by `trial_id`."""
     given_up: list[Trial] = field(default_factory=list[Trial])
     """Those without a result that have failed too often to be tried again."""
+    failed: frozenset[str] = frozenset()
+    """Names of those to run whose last attempt failed: each gets a pack of its own, last."""
 
     @property
     def done(self) -> int:
@@ -114,11 +116,8 @@ def packs(work: Plan, size: int) -> list[Pack]:
     """
     if size < 1:
         raise ValueError(f"A pack holds at least 1 trial, got {size}.")
-    cuts = range(0, len(work.to_run), size)
-    return [
-        _pack(number, work, work.to_run[cut : cut + size])
-        for number, cut in enumerate(cuts, start=1)
-    ]
+    sound = [trial for trial in work.to_run if trial.trial_id not in work.failed]
+    return _packs(work, [sound[cut : cut + size] for cut in range(0, len(sound), size)])
 
 
 def packs_by_time(
@@ -134,18 +133,27 @@ def packs_by_time(
         typical: Seconds that an update of a trial takes.
         workers: How many there are.
     """
-    seconds = [typical(trial) * _updates_left(work, trial) for trial in work.to_run]
+    sound = [trial for trial in work.to_run if trial.trial_id not in work.failed]
+    seconds = [typical(trial) * _updates_left(work, trial) for trial in sound]
     share = sum(seconds) / (workers * PACKS_A_WORKER)
     target = min(max(share, SHORTEST_PACK_S), LONGEST_PACK_S)
     found: list[list[Trial]] = []
     filled = target
-    for trial, lasts in zip(work.to_run, seconds, strict=True):
+    for trial, lasts in zip(sound, seconds, strict=True):
         if filled + lasts / 2 >= target:
             found.append([])
             filled = 0.0
         found[-1].append(trial)
         filled += lasts
-    return [_pack(number, work, trials) for number, trials in enumerate(found, start=1)]
+    return _packs(work, found)
+
+
+def _packs(work: Plan, cut: list[list[Trial]]) -> list[Pack]:
+    """Number packs; what has failed before comes last, where it holds nobody up."""
+    alone = [[trial] for trial in work.to_run if trial.trial_id in work.failed]
+    return [
+        _pack(number, work, each) for number, each in enumerate([*cut, *alone], start=1)
+    ]
 
 
 def _updates_left(work: Plan, trial: Trial) -> int:

@@ -22,6 +22,7 @@ def plan_to_run(chosen: Chosen, max_failures: int) -> Plan:
         work,
         to_run=[trial for trial in work.to_run if trial.trial_id not in worn],
         given_up=[trial for trial in work.to_run if trial.trial_id in worn],
+        failed=frozenset(failed) - worn,
     )
 
 

@@ -291,10 +291,9 @@ def merge_small(parts: Parts, key: list[str], above: int = MERGE_ABOVE) -> None:
     small = [n for n in parts.names() if n in sizes and sizes[n].size < SMALL_BYTES]
     found = parts.read(small)
     merged_id = hashlib.sha256("\n".join(found.hashes).encode()).hexdigest()[:32]
-    merged = parts.put(merged_id, serialised(without_repeats(found.table, key)))
+    parts.put(merged_id, serialised(without_repeats(found.table, key)))
     for name in found.hashes:
-        if name != merged:
-            parts.place.remove(name)
+        parts.place.remove(name)
 
 
 def _whole(parts: Parts) -> pa.Table:

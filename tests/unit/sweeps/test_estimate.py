@@ -90,6 +90,15 @@ def test_a_trial_that_is_further_lasts_as_those_that_came_so_far() -> None:
     done[TRIALS[8].trial_id] = Standing("unsolved", 500)
     found = estimate(plan(TRIALS[:9], done, BUDGET), flat(), cpus=1)
     assert found.seconds == pytest.approx(300 * 0.01 + START_S)
+    assert found.low_s == found.high_s == found.seconds
+
+
+def test_two_replicates_say_less_than_the_whole_sweep() -> None:
+    """Two of one rate came to their budget; all of the other ended at 100."""
+    done = dict(finished(n, 100 if n >= 10 else None) for n in (0, 1, *range(10, 20)))
+    found = estimate(plan(TRIALS[:3] + TRIALS[10:], done, BUDGET), flat(), 1)
+    assert found.low_s < START_S + 2
+    assert estimate(plan(TRIALS[:3], done, BUDGET), flat(), 1).low_s > START_S + 9
 
 
 def test_a_shape_that_was_not_measured_is_scaled_by_its_cost() -> None:

@@ -50,9 +50,10 @@ def test_the_folder_of_a_killed_run_goes_and_that_of_a_live_one_stays() -> None:
             other.kill()
             other.wait()
             assert theirs.exists()
-            remove_left()
-            assert not theirs.exists()
-            assert ours.exists()
+            with private_folder() as next_one:
+                assert not theirs.exists()
+                assert ours.exists()
+                assert next_one != ours
 
 
 def test_what_is_no_folder_of_ours_stays(temporary: Path) -> None:

@@ -7,6 +7,7 @@ from commands import write_experiment
 from small import store
 
 from sweeps.attempts import Attempts
+from sweeps.plan import packs, packs_by_time
 from sweeps.retry import plan_to_run, told
 from sweeps.selection import Chosen, Selection, resolve
 from sweeps.store import Store
@@ -61,3 +62,14 @@ def test_failures_of_earlier_runs_count_whatever_the_clock_says(chosen: Chosen) 
     late = f'{{"event": "failed", "run": 3, "time": "2020", "trial_id": "{name}"}}\n'
     place.append("3.jsonl", late.encode())
     assert [trial.trial_id for trial in plan_to_run(chosen, 2).given_up] == [name]
+
+
+def test_what_has_failed_before_holds_nobody_up(chosen: Chosen) -> None:
+    """It comes last, in a pack of its own."""
+    fail(chosen, 0, 1)
+    work = plan_to_run(chosen, 3)
+    others = [trial for trial in work.to_run if trial != chosen.trials[0]]
+    for cut in (packs(work, 2), packs_by_time(work, lambda _: 1e-9, 1)):
+        assert cut[-1].trials == (chosen.trials[0],)
+        assert [trial for pack in cut[:-1] for trial in pack.trials] == others
+        assert [pack.number for pack in cut] == list(range(1, len(cut) + 1))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import NAN, path_of, result, store, table_bytes, trial
+from small import NAN, check, path_of, result, store, table_bytes, trial
 
 from rnnlab import Result, Trial
 from sweeps.columns import history_types, table_types
@@ -293,6 +293,20 @@ def test_mending_a_sound_store_changes_nothing(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert kept.mend() == []
     assert before == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+
+def test_a_trial_that_diverged_where_a_check_was_due_has_lost_no_history(
+    tmp_path: Path,
+) -> None:
+    """It diverged in the update before the check, which was not made then."""
+    kept, one = store(tmp_path), trial(5)
+    diverged = replace(result(one, 20, "diverged"), checks=(check(10),))
+    kept.commit([(trial(0), result(trial(0)))])
+    harmed = part_of(kept, "history")
+    kept.commit([(one, diverged)])
+    harmed.write_bytes(b"harmed")
+    assert len(kept.mend()) == 2
+    assert set(kept.standings()) == {one.trial_id}
 
 
 @pytest.mark.parametrize("place", ["parts", "history"])

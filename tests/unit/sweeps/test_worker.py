@@ -88,6 +88,8 @@ def test_a_raised_budget_gives_what_it_would_have_given_at_once(tmp_path: Path) 
     run(at_once, 4)
     assert table_bytes(raised) == table_bytes(at_once)
     assert raised.history().equals(at_once.history())
+    written = raised.history_parts.read(raised.history_parts.names()).table
+    assert len(written) == len(raised.history())
 
 
 def test_a_crash_costs_its_own_trial_alone_and_is_tried_again(tmp_path: Path) -> None:

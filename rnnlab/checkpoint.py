@@ -24,8 +24,17 @@ class Checkpoints:
         """Give the state a trial was left in, or None to start it."""
         return None
 
-    def save(self, trial: Trial, numerics_id: str, state: State) -> None:
-        """Keep the state of a trial, replacing what was kept."""
+    def save(
+        self, trial: Trial, numerics_id: str, state: State, *, durable: bool = True
+    ) -> None:
+        """Keep the state of a trial, replacing what was kept.
+
+        Args:
+            trial: The trial.
+            numerics_id: Of the engine that made the state.
+            state: The state.
+            durable: Whether it must outlive a power failure.
+        """
 
 
 class Files(Protocol):
@@ -35,8 +44,8 @@ class Files(Protocol):
         """Give a file; FileNotFoundError where there is none."""
         ...
 
-    def replace(self, name: str, data: bytes) -> None:
-        """Put or replace a file in one step."""
+    def replace(self, name: str, data: bytes, *, durable: bool = True) -> None:
+        """Put or replace a file in one step, so that it outlives a power failure or not."""
         ...
 
     def remove(self, name: str) -> None:
@@ -77,9 +86,12 @@ class CheckpointFolder(Checkpoints):
             self.say(f"{error}; it is kept as {where}, and the trial starts again")
             return None
 
-    def save(self, trial: Trial, numerics_id: str, state: State) -> None:
+    def save(
+        self, trial: Trial, numerics_id: str, state: State, *, durable: bool = True
+    ) -> None:
         """Keep the state of a trial, replacing the file in one step."""
-        self.files.replace(name_of(trial), encoded(state, trial, numerics_id))
+        data = encoded(state, trial, numerics_id)
+        self.files.replace(name_of(trial), data, durable=durable)
 
     def discard(self, trial: Trial) -> None:
         """Forget a trial that needs no more updates."""

@@ -6,26 +6,42 @@ from sweeps.estimate import Estimate, estimate
 from sweeps.plan import Plan
 from sweeps.run_options import RunOptions
 from sweeps.selection import Chosen
-from sweeps.speeds import recorded
+from sweeps.speeds import assumed, recorded
+
+WORTH_A_PILOT_S = 120.0
+"""A run that may last longer measures first, where nothing is known."""
 
 
-def forecast(chosen: Chosen, work: Plan, options: RunOptions) -> Estimate | None:
-    """Estimate how long a run takes, or None where nothing is known and none is asked for.
+def forecast(
+    chosen: Chosen, work: Plan, options: RunOptions, *, measure_if_long: bool = False
+) -> Estimate | None:
+    """Estimate how long a run takes, or None where nothing is known and nothing measured.
 
     Args:
         chosen: The trials and their results.
         work: What there is to run.
         options: `pilot` measures now; `cpus` and `engine` say on what.
+        measure_if_long: Measure unasked where nothing is known and the run may be a long one.
     """
     if not work.to_run:
         return None
-    if options.pilot:
+    speeds = recorded(events(chosen.place / "attempts"), work.trials)
+    if options.pilot or (measure_if_long and not speeds and worth_a_pilot(work, options)):
         from sweeps.pilot import pilot
 
         speeds = pilot(work, options.engine, options.workers)
-    else:
-        speeds = recorded(events(chosen.place / "attempts"), work.trials)
     return estimate(work, speeds, options.workers) if speeds else None
+
+
+def worth_a_pilot(work: Plan, options: RunOptions) -> bool:
+    """Say whether a run may be so long that measuring is little beside it; only here, not on a cluster.
+
+    Args:
+        work: What there is to run.
+        options: `engine` and `cpus` for a guess; `address` is given where other machines train.
+    """
+    guess = estimate(work, assumed(options.engine), options.workers)
+    return options.address is None and guess.seconds > WORTH_A_PILOT_S
 
 
 def compared(found: Estimate, took_s: float) -> str:

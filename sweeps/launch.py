@@ -38,7 +38,7 @@ def launch(selection: Selection, options: RunOptions) -> int:
     work = plan_to_run(chosen, options.max_failures)
     if work.to_run:
         Store(chosen.place).create()
-    predicted = forecast(chosen, work, options)
+    predicted = forecast(chosen, work, options, measure_if_long=True)
     say(plan_line(chosen, work, predicted))
     for line in told(work, options.max_failures):
         say(line)

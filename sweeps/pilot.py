@@ -1,8 +1,8 @@
 """A pilot: train a little of each shape of trial, on all cores at once, and throw it away."""
 
 import multiprocessing
+import signal
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 from rnnlab import Trial
 from rnnlab.engines import Engine, choose
@@ -15,6 +15,8 @@ from sweeps.speeds import Shape, Speeds, measured, shape
 PILOT_S = 4.0
 SHAPES = 8
 """Shapes that are measured, dearest first; the others are scaled by their cost."""
+PATIENCE_S = 600.0
+"""How long to wait for a measurement: the engine may have to be compiled first."""
 SLICES = 3
 """Measurements of each shape by each core: their spread makes the interval."""
 
@@ -34,13 +36,18 @@ def pilot(work: Plan, engine: str, cpus: int, seconds: float = PILOT_S) -> Speed
     trials = examples(work)
     slice_s = seconds / len(trials) / SLICES
     say(f"pilot: training {len(trials)} kinds of trial on {cpus} cores for {seconds:.0f} s")
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cpus, mp_context=context) as pool:
-        jobs = [pool.submit(measure, trials, engine, slice_s) for _ in range(cpus)]
-        found = [sample for job in jobs for sample in job.result()]
+    # Leaving the pool ends its processes at once, after Ctrl-C too.
+    with multiprocessing.get_context("spawn").Pool(cpus, _deaf_to_ctrl_c) as pool:
+        jobs = [pool.apply_async(measure, (trials, engine, slice_s)) for _ in range(cpus)]
+        found = [sample for job in jobs for sample in job.get(PATIENCE_S)]
     if not found:
         raise SweepError("The pilot measured nothing: every trial ended at once.")
     return measured(found, f"a pilot of {seconds:.0f} s")
+
+
+def _deaf_to_ctrl_c() -> None:
+    """Leave it to the parent to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def examples(work: Plan) -> list[Trial]:

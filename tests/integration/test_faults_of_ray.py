@@ -14,6 +14,7 @@ import pytest
 from commands import Folder, children, wait_until, write_experiment
 
 from sweeps.attempts import events, failures
+from sweeps.folder import Folder as Place
 
 pytestmark = pytest.mark.ray
 
@@ -142,7 +143,9 @@ def test_a_killed_driver_is_started_again_where_that_is_asked_for(
     assert "the driver was ended by signal SIGKILL" in said
     assert "starting the driver again, 1 of at most 1 times" in said
     assert folder.table.read_bytes() == undisturbed
-    sessions = [e for e in events(folder.results / "attempts") if e["event"] == "session"]
+    sessions = [
+        e for e in events(Place(folder.results / "attempts")) if e["event"] == "session"
+    ]
     assert len(sessions) == 2
 
 
@@ -164,7 +167,7 @@ def test_a_worker_killed_for_memory_fails_one_trial_and_says_why(tmp_path: Path)
     }
     done = folder.sweep(*RUN, "--pack", "2", more=monitor)
     assert done.returncode == 1
-    (failure,) = failures(folder.results / "attempts").values()
+    (failure,) = failures(Place(folder.results / "attempts")).values()
     assert "running out of memory" in failure["error"]
     assert "fewer workers at a time with --cpus" in done.stderr
     assert "2 trials: 1 failed, 1 waiting" in done.stderr
@@ -223,7 +226,9 @@ def test_a_lost_node_changes_no_byte(
     said = end(run, 90)
     assert run.returncode == 0, said
     assert folder.table.read_bytes() == undisturbed
-    started = [e for e in events(folder.results / "attempts") if e["event"] == "started"]
+    started = [
+        e for e in events(Place(folder.results / "attempts")) if e["event"] == "started"
+    ]
     assert len(started) > 4, "no trial was lost with the node"
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from small import checkpoints, trial
 
 from rnnlab import Result, TemporalOrder, Trial
+from rnnlab.checkpoint import Checkpoints
 from rnnlab.data import Batch, draw_batch
 from rnnlab.engines import Engine, Gradients, choose
 from rnnlab.engines.plain import Plain
@@ -182,6 +183,35 @@ def test_killed_between_two_checkpoints_is_the_same(tmp_path: Path) -> None:
     assert found.update == 17
     resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=checkpoints(copied))
     assert resumed == train(SMALL, budget=40, engine=ENGINE)
+
+
+class Recording(Checkpoints):
+    """Keeps one state, and whether it had to be durable."""
+
+    def __init__(self, state: State | None = None) -> None:
+        self.state, self.durable = state, list[bool]()
+
+    def load(self, trial: Trial, numerics_id: str) -> State | None:
+        return self.state
+
+    def save(
+        self, trial: Trial, numerics_id: str, state: State, *, durable: bool = True
+    ) -> None:
+        self.state = state
+        self.durable.append(durable)
+
+
+def test_only_what_took_long_must_outlive_a_power_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    short, long, resumed = Recording(), Recording(), Recording(fresh(SMALL))
+    train(SMALL, budget=20, engine=ENGINE, checkpoint=short)
+    train(SMALL, budget=20, engine=ENGINE, checkpoint=resumed)
+    train(SMALL, budget=20, engine=ENGINE, checkpoint=resumed)
+    monkeypatch.setattr("rnnlab.train.CHEAP_S", 0.0)
+    train(SMALL, budget=20, engine=ENGINE, checkpoint=long)
+    assert (short.durable, long.durable) == ([False], [True])
+    assert resumed.durable == [True]
 
 
 def test_an_engine_that_crashes_leaves_the_last_sound_state(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def tiled(
 
 @njit(error_model="numpy")
 def squared(address: int, vectors: int) -> tuple[float, float]:
-    return squares(address, vectors), wide_squares(address, vectors)
+    return squares(address, vectors), wide_squares(address, vectors)  # pyright: ignore[reportReturnType]
 
 
 @njit(error_model="numpy")

@@ -11,7 +11,7 @@ Folder(path, Flaky(seed=7, probability=0.1))    one call in ten fails, done or n
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -117,7 +117,7 @@ class CrashingSystem(System):
         self._names, self._data = [], []
 
     @contextmanager
-    def _step(self, half: Callable[[], None] | None = None) -> Iterator[None]:
+    def _step(self, half: Callable[[], None] | None = None) -> Generator[None]:
         """Count a call, and crash where it is the one."""
         if self.crashed:
             raise Crash
@@ -132,7 +132,7 @@ class CrashingSystem(System):
             raise Crash
 
     @contextmanager
-    def _named(self, path: Path) -> Iterator[None]:
+    def _named(self, path: Path) -> Generator[None]:
         """Remember what had a name before it changes; forget it where it does not."""
         before = _Name.of(path.absolute())
         try:
@@ -218,7 +218,7 @@ class Flaky(System):
     @contextmanager
     def _step(
         self, path: Path, partly: Callable[[int], None] | None = None
-    ) -> Iterator[None]:
+    ) -> Generator[None]:
         fails = self._random.random() < self.probability
         after = self._random.random() < 0.5
         part = self._random.randrange(100)

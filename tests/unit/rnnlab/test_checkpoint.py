@@ -6,6 +6,7 @@ import os
 import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +122,8 @@ def test_a_pickle_is_never_read(tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     for name in ("sha256", "w_rec"):
         buffer = io.BytesIO()
-        np.savez(buffer, **{name: np.array([Touches(str(touched))], dtype=object)})
+        pickled: dict[str, Any] = {name: np.array([Touches(str(touched))], dtype=object)}
+        np.savez(buffer, **pickled)
         path.write_bytes(buffer.getvalue())
         assert kept.load(ONE, "plain-1") is None
     path.write_bytes(pickle.dumps(Touches(str(touched))))

@@ -122,8 +122,7 @@ def test_where_chunks_are_cut_changes_no_number(size: int) -> None:
 def test_interrupted_anywhere_and_resumed_is_the_same(tmp_path: Path, after: int) -> None:
     kept = checkpoints(tmp_path)
     states = training(SMALL, budget=60, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
-    for _ in range(after + 1):
-        stopped_at = next(states).update
+    stopped_at = [next(states).update for _ in range(after + 1)][-1]
     states.close()
     resumed = kept.load(SMALL, ENGINE.numerics_id)
     assert resumed is not None

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -192,7 +192,7 @@ def test_a_prefix_that_is_no_name_is_told(where: Place, prefix: str) -> None:
 
 
 @contextmanager
-def silent() -> Iterator[str]:
+def silent() -> Generator[str]:
     """Be an endpoint at which a connection is neither taken nor refused."""
     with socket.socket() as server, socket.socket() as first, socket.socket() as second:
         server.bind(("127.0.0.1", 0))
@@ -209,7 +209,7 @@ def answering(
     *answers: tuple[int, str],
     at: str = "AWS_ENDPOINT_URL",
     after_s: float = 0,
-) -> Iterator[None]:
+) -> Generator[None]:
     """Be an endpoint that gives these answers, one to a request, and is gone then."""
     port = free_port()
     monkeypatch.setenv(at, f"http://127.0.0.1:{port}")

@@ -44,7 +44,8 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
     for age_s in (10, 7200):
         path = folder / "parts" / f".tmp-{age_s}"
         path.write_bytes(b"half")
-        os.utime(path, (time.time() - age_s,) * 2)
+        before = time.time() - age_s
+        os.utime(path, (before, before))
     return found
 
 

@@ -7,7 +7,10 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from small import result, store
 
 from rnnlab import Outcome, Trial
@@ -39,6 +42,20 @@ def cell(init: str, length: int, variant: str) -> list[Trial]:
     ]
 
 
+def numbers(drawn: ArrayLike) -> list[float]:
+    return np.asarray(drawn).tolist()
+
+
+def bars(axis: Axes) -> list[ErrorbarContainer]:
+    """Give the lines with their error bars."""
+    return [each for each in axis.containers if isinstance(each, ErrorbarContainer)]
+
+
+def drawn_bars(axis: Axes) -> list[ErrorbarContainer]:
+    """Give those that have a point."""
+    return [each for each in bars(axis) if numbers(each.lines[0].get_xdata())]
+
+
 def words(figure: Figure) -> str:
     texts = [text.get_text() for axis in figure.axes for text in axis.texts]
     return " | ".join([*texts, figure.get_supxlabel()])
@@ -48,8 +65,8 @@ def test_a_point_is_the_success_rate_and_its_bar_the_wilson_interval() -> None:
     outcomes: list[Outcome] = ["solved", "solved", "unsolved", "diverged", "solved"]
     figure = draw(table(cell("smart_tanh", 50, "MSGD-C"), outcomes))
     smart = figure.axes[2]
-    (bar,) = [c for c in smart.containers if len(c.lines[0].get_ydata())]
-    assert list(bar.lines[0].get_ydata()) == [0.6]
+    (bar,) = drawn_bars(smart)
+    assert numbers(bar.lines[0].get_ydata()) == [0.6]
     (segment,) = bar.lines[2][0].get_segments()
     np.testing.assert_allclose(segment[:, 1], wilson(3, 5))
     assert bar.get_label() == "MSGD-C"
@@ -57,27 +74,29 @@ def test_a_point_is_the_success_rate_and_its_bar_the_wilson_interval() -> None:
 
 def test_every_point_of_every_line_is_k_of_n() -> None:
     """Read from the axes: heights, bars and places of all thirty-six points."""
-    endings = ("solved", "unsolved", "diverged")
-    outcomes = np.random.default_rng(0).choice(endings, 180, p=(0.5, 0.3, 0.2)).tolist()
+    endings: tuple[Outcome, ...] = ("solved", "unsolved", "diverged")
+    rng = np.random.default_rng(0)
+    outcomes = [endings[each] for each in rng.choice(3, 180, p=(0.5, 0.3, 0.2))]
     results = table(sweep.trials, outcomes)
     won = set(results["trial_id"][results["outcome"] == "solved"])
     figure = draw(results)
     for axis, init in zip(figure.axes, INITIALISERS, strict=True):
-        for bar, variant in zip(axis.containers, VARIANTS, strict=True):
+        for bar, variant in zip(bars(axis), VARIANTS, strict=True):
             assert bar.get_label() == variant
             cells = [cell(init, length, variant) for length in (50, 100, 150, 200)]
             solved = [sum(t.trial_id in won for t in each) for each in cells]
             line, _, (segments,) = bar.lines
-            assert list(line.get_ydata()) == [k / 5 for k in solved]
-            assert list(line.get_xdata()) == pytest.approx([50, 100, 150, 200], abs=5)
+            assert numbers(line.get_ydata()) == [k / 5 for k in solved]
+            assert numbers(line.get_xdata()) == pytest.approx([50, 100, 150, 200], abs=5)
             drawn = [segment[:, 1] for segment in segments.get_segments()]
-            np.testing.assert_allclose(drawn, [wilson(k, 5) for k in solved], atol=1e-12)
+            expected = [tuple(wilson(k, 5)) for k in solved]
+            np.testing.assert_allclose(drawn, expected, atol=1e-12)
 
 
 def test_a_point_is_of_the_replicates_there_are() -> None:
     figure = draw(table(cell("sigmoid", 50, "MSGD")[:3], ["solved", "solved", "unsolved"]))
-    (bar,) = [c for c in figure.axes[0].containers if len(c.lines[0].get_ydata())]
-    assert list(bar.lines[0].get_ydata()) == [2 / 3]
+    (bar,) = drawn_bars(figure.axes[0])
+    assert numbers(bar.lines[0].get_ydata()) == [2 / 3]
     (segment,) = bar.lines[2][0].get_segments()
     np.testing.assert_allclose(segment[:, 1], wilson(2, 3))
 
@@ -85,7 +104,7 @@ def test_a_point_is_of_the_replicates_there_are() -> None:
 def test_two_lines_never_hide_each_others_points() -> None:
     figure = draw(table(sweep.trials, ["solved"] * 180))
     for axis in figure.axes:
-        places = [tuple(bar.lines[0].get_xdata()) for bar in axis.containers]
+        places = [tuple(numbers(bar.lines[0].get_xdata())) for bar in bars(axis)]
         assert len(set(itertools.chain(*places))) == 12
 
 
@@ -96,8 +115,8 @@ def test_the_table_of_a_store_is_drawn_like_any(tmp_path: Path) -> None:
     from_store = draw(pd.read_parquet(kept.compact()))
     made = draw(table(trials, ["solved"] * 5))
     assert words(from_store) == words(made)
-    (bar,) = [c for c in from_store.axes[0].containers if len(c.lines[0].get_ydata())]
-    assert list(bar.lines[0].get_ydata()) == [1.0]
+    (bar,) = drawn_bars(from_store.axes[0])
+    assert numbers(bar.lines[0].get_ydata()) == [1.0]
 
 
 def test_a_table_without_rows_says_that_all_is_missing() -> None:
@@ -126,7 +145,9 @@ def test_a_partial_table_says_what_is_missing() -> None:
 
 
 def test_a_whole_table_says_that_nothing_is_missing() -> None:
-    figure = draw(table(sweep.trials, ["solved"] * 179 + ["diverged"]))
+    outcomes: list[Outcome] = ["solved"] * 180
+    outcomes[-1] = "diverged"
+    figure = draw(table(sweep.trials, outcomes))
     said = words(figure)
     assert "all 180 trials" in said
     assert "n = 5 seeds a point" in said

@@ -67,7 +67,7 @@ def test_pandas_reads_the_derived_table_without_our_code(tmp_path: Path) -> None
 @given(st.permutations(FINISHED), st.sets(st.integers(1, 3)), st.booleans())
 def test_the_table_is_the_same_bytes_however_results_were_committed(
     tmp_path_factory: pytest.TempPathFactory,
-    order: list,
+    order: list[tuple[Trial, Result]],
     cuts: set[int],
     compacted_between: bool,
 ) -> None:

@@ -8,7 +8,17 @@ from small import trial
 from rnnlab import Trial
 from sweeps.sweep import Sweep
 
-GIVEN = {"name": "s", "trials": [trial()], "budget": 100, "quick_budget": 10}
+GIVEN: dict[str, Any] = {
+    "name": "s",
+    "trials": [trial()],
+    "budget": 100,
+    "quick_budget": 10,
+}
+
+
+def made(**fields: Any) -> Sweep:
+    """Make a sweep that differs in these fields."""
+    return Sweep(**(GIVEN | fields))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +41,7 @@ def test_a_sweep_that_cannot_be_meant_is_refused(
     fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        Sweep(**(GIVEN | fields))
+        made(**fields)
 
 
 @pytest.mark.parametrize(
@@ -39,28 +49,28 @@ def test_a_sweep_that_cannot_be_meant_is_refused(
 )
 def test_a_name_that_cannot_name_a_folder_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="letters, digits, _ and -"):
-        Sweep(**(GIVEN | {"name": name}))
+        made(name=name)
 
 
 @pytest.mark.parametrize("name", ["figure7", "a-b_c", "7", "-x"])
 def test_a_plain_name_is_taken(name: str) -> None:
-    assert Sweep(**(GIVEN | {"name": name})).name == name
+    assert made(name=name).name == name
 
 
 def test_repeated_trials_are_counted_and_the_first_is_named() -> None:
     trials = [trial(seed) for seed in (0, 1, 2, 1, 2, 2)]
     named = f"Sweep 's' repeats 3 trials, first {trial(1).trial_id[:12]}\\. Drop the loop"
     with pytest.raises(ValueError, match=named):
-        Sweep(**(GIVEN | {"trials": trials}))
+        made(trials=trials)
 
 
 def test_trials_that_differ_only_in_how_a_number_is_written_are_the_same() -> None:
     with pytest.raises(ValueError, match="repeats 1 trials"):
-        Sweep(**(GIVEN | {"trials": [trial(lr=1), trial(lr=1.0)]}))
+        made(trials=[trial(lr=1), trial(lr=1.0)])
 
 
 def test_a_budget_suits_all_checks() -> None:
     trials = [Trial(check_every=4), Trial(check_every=6)]
-    sweep = Sweep(**(GIVEN | {"trials": trials, "budget": 24, "quick_budget": 12}))
+    sweep = made(trials=trials, budget=24, quick_budget=12)
     with pytest.raises(ValueError, match="positive multiple of 12"):
         sweep.require_budget(18)

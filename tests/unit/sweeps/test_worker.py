@@ -8,7 +8,7 @@ import pytest
 from small import path_of, store, table_bytes, trial
 
 from rnnlab import Trial
-from rnnlab.engines import choose
+from rnnlab.engines import Engine, choose
 from rnnlab.engines.plain import Plain
 from rnnlab.state import State
 from sweeps.attempts import Attempts, events, failures, restarted
@@ -44,7 +44,7 @@ class Breaking(Plain):
         return super().advance(trial, state, updates)
 
 
-def worker(kept: Store, engine: Plain = ENGINE, known: list[str] | None = None) -> Worker:
+def worker(kept: Store, engine: Engine = ENGINE, known: list[str] | None = None) -> Worker:
     done = Done.since(kept, kept.parts.names() if known is None else known)
     return Worker(kept, engine, Attempts(kept.attempts), done, chunk_s=0.0)
 

@@ -6,7 +6,7 @@ from numba import njit
 
 from rnnlab.engines.fused_cpu.units import exp_of_negative, tanh
 
-TINY = np.float32([1e-30, 1e-20, 1e-10, 1e-6, 1e-4, 1e-3, 0.01, 0.1])
+TINY = np.array([1e-30, 1e-20, 1e-10, 1e-6, 1e-4, 1e-3, 0.01, 0.1], np.float32)
 
 
 @njit(error_model="numpy")
@@ -41,7 +41,7 @@ def test_tanh_is_odd_to_the_last_bit(points: np.ndarray) -> None:
 
 
 def test_tanh_stays_below_one(points: np.ndarray) -> None:
-    far = np.float32([-np.inf, -3e38, -100, -9, 9, 100, 3e38, np.inf])
+    far = np.array([-np.inf, -3e38, -100, -9, 9, 100, 3e38, np.inf], np.float32)
     found = squashed(np.concatenate([points, far]))
     assert (np.abs(found) < 1).all()
     assert (np.abs(squashed(far)) > 1 - 1e-6).all()
@@ -49,7 +49,7 @@ def test_tanh_stays_below_one(points: np.ndarray) -> None:
 
 
 def test_tanh_of_zero_is_zero_and_of_nan_is_nan() -> None:
-    found = squashed(np.float32([0, np.nan]))
+    found = squashed(np.array([0, np.nan], np.float32))
     assert found[0] == 0
     assert np.isnan(found[1])
 

@@ -63,6 +63,11 @@ def main() -> None:
     except SweepError as error:
         say(str(error))
         code = 2
+    except OSError as error:
+        if error.filename is None:  # nothing that the user could mend
+            raise
+        say(f"{error.filename}: {error.strerror}")
+        code = 2
     finally:
         stop.offspring.end()
     sys.exit(code)

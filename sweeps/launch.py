@@ -6,6 +6,8 @@ import sys
 import time
 from functools import partial
 
+from rich.console import Console
+
 from cluster import Command, Job, Resources
 from cluster.local import LocalBackend
 from sweeps.finish import finish, say
@@ -66,7 +68,10 @@ def _say_who_else_runs(chosen: Chosen) -> None:
 
 
 def _drive(selection: Selection, options: RunOptions, again: str) -> int:
-    return _wait(_submit(selection, options), again)
+    try:
+        return _wait(_submit(selection, options), again)
+    finally:
+        Console(stderr=True).show_cursor()  # a driver that was killed has left it hidden
 
 
 def _submit(selection: Selection, options: RunOptions) -> Job:

@@ -14,6 +14,8 @@ from ray import tune
 from rnnlab import Trial
 from sweeps.attempts import Attempts, events
 from sweeps.blame import cause, to_blame
+from sweeps.errors import SweepError
+from sweeps.patience import Patient
 from sweeps.plan import Standing
 from sweeps.progress import Progress
 from sweeps.store import Store
@@ -42,7 +44,7 @@ def tune_packs(
         scratch: Where Tune keeps what nobody reads back.
     """
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    report = Report(tracker, assignment.store, assignment.run, halt)
+    report = Report(tracker, assignment, halt)
     numbers = [pack.number for pack in tracker.packs]
     tune.Tuner(
         PackTrainer,
@@ -90,10 +92,12 @@ class Report(tune.Callback):
     """Hands what packs report to the tracker, and keeps what killed a pack for good."""
 
     def __init__(
-        self, tracker: Tracker, store: Store, run: int, halt: Callable[[str], None]
+        self, tracker: Tracker, assignment: Assignment, halt: Callable[[str], None]
     ) -> None:
-        """Report to a tracker and a store."""
-        self._tracker, self._store, self._run, self._halt = tracker, store, run, halt
+        """Report to a tracker, and to the store that the workers were told of."""
+        self._tracker, self._halt = tracker, halt
+        self._store = Store(Patient(assignment.store.place))
+        self._attempts = Attempts(self._store.attempts, assignment.run)
 
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any
@@ -108,9 +112,15 @@ class Report(tune.Callback):
         """Mark the trial that was under way in a pack that was given up as failed."""
         path = trial.error_file
         text = Path(path).read_text(errors="replace") if path else "no report"
-        left = self._left(trial.config["number"])
+        try:
+            self._blame(self._left(trial.config["number"]), text)
+        except SweepError as error:
+            self._halt(str(error))
+
+    def _blame(self, left: list[Trial], text: str) -> None:
+        """Write down which of the trials that a pack has left had failed."""
         if left:
-            Attempts(self._store.attempts, self._run).record(
+            self._attempts.record(
                 "failed",
                 trial_id=to_blame(left, events(self._store.attempts)).trial_id,
                 error=cause(text),

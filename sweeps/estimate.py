@@ -17,14 +17,31 @@ from sweeps.plan import Plan, Standing
 from sweeps.speeds import Speeds
 from sweeps.statistics import Survival, kaplan_meier
 
-START_S = 6.0
-"""To start Ray and to end it."""
 REPLICATES = 3
 """Fewer observations of a cell than this say less than those of the whole sweep."""
 DRAWS, CELLS_DRAWN_ANEW = 200, 200
 SIMULATED = 4_000_000
 """Simulated trials at most, over all draws."""
 LEVELS = (2.5, 50.0, 97.5)
+
+Span = tuple[float, float]
+"""The least and the most; what comes is drawn evenly between."""
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What a run takes beside its updates."""
+
+    start_s: Span = (4.0, 12.0)
+    """To start Ray and to end it: on an idle machine, and on a busy one."""
+    trial_s: Span = (0.004, 0.010)
+    """First weights, checkpoint and log of one trial."""
+    factor: Span = (1.02, 1.08)
+    """Ray's processes and the driver take turns with the workers on the same cores."""
+
+
+USUAL = Overhead()
+"""As measured; see docs/explanation/performance.md."""
 
 Observations = list[tuple[int, bool]]
 """How far trials came, and whether they ended there; else the budget ended them."""
@@ -49,21 +66,24 @@ class Estimate:
         Example:
             >>> Estimate(7800, 6600, 8700, 4.3, 2, False, "60 trials on this machine").told()
             'about 2 h 10 min (1 h 50 min to 2 h 25 min) on 2 cores, 4.3 core-hours (from 60 trials on this machine)'
+            >>> Estimate(9e5, 8e5, 1e6, 271.8, 2, True, "a pilot of 4 s").told()
+            'at most 10 d 10 h (9 d 6 h to 11 d 14 h) on 2 cores, 270 core-hours (from a pilot of 4 s)'
         """
         return (
             f"{'at most' if self.at_most else 'about'} {duration(self.seconds)} "
             f"({duration(self.low_s)} to {duration(self.high_s)}) on {self.cpus} cores, "
-            f"{self.core_hours:.2g} core-hours (from {self.basis})"
+            f"{float(f'{self.core_hours:.2g}'):g} core-hours (from {self.basis})"
         )
 
 
-def estimate(work: Plan, speeds: Speeds, cpus: int) -> Estimate:
+def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) -> Estimate:
     """Estimate how long a plan takes.
 
     Args:
         work: What there is to run.
         speeds: How fast it trains.
         cpus: Workers at a time.
+        overhead: What it takes beside the updates.
     """
     draws = max(20, min(DRAWS, SIMULATED // max(1, len(work.to_run))))
     rng = np.random.default_rng(0)
@@ -81,7 +101,12 @@ def estimate(work: Plan, speeds: Speeds, cpus: int) -> Estimate:
         total += seconds.sum(axis=1)
         longest = np.maximum(longest, seconds.max(axis=1))
     # Longest first: the cores end together, or one long trial ends last.
-    wall = np.maximum(total / cpus, longest) + START_S
+    factor, each_s, start_s = (
+        rng.uniform(*span, size=draws)
+        for span in (overhead.factor, overhead.trial_s, overhead.start_s)
+    )
+    total = total * factor + len(work.to_run) * each_s
+    wall = np.maximum(total / cpus, longest * factor) + start_s
     low, middle, high = (float(each) for each in np.percentile(wall, LEVELS))
     hours = float(np.median(total)) / 3600
     return Estimate(middle, low, high, hours, cpus, at_most, speeds.basis)

@@ -83,7 +83,8 @@ def recorded(events: Iterable[Mapping[str, Any]], trials: Iterable[Trial]) -> Sp
         for event in long or chosen
     ]
     where = "this machine" if here else "another machine"
-    return measured(found, f"{len(found)} trials on {where}") if found else None
+    count = f"{len(found)} trial" + "s" * (len(found) > 1)
+    return measured(found, f"{count} on {where}") if found else None
 
 
 def _tells(event: Mapping[str, Any]) -> bool:

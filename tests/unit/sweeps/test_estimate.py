@@ -9,12 +9,19 @@ import pytest
 from small import trial
 
 from rnnlab import Trial
-from sweeps.estimate import START_S, estimate
+from sweeps.estimate import Estimate, Overhead, estimate
 from sweeps.plan import Plan, Standing, cost, plan
 from sweeps.speeds import Speeds, assumed, measured, recorded
 
 BUDGET = 1000
+START_S = 6.0
+ONLY_START = Overhead(start_s=(START_S, START_S), trial_s=(0, 0), factor=(1, 1))
+"""So that what is expected can be worked out by hand."""
 TRIALS = [trial(seed, lr=lr) for lr in (0.01, 0.02) for seed in range(10)]
+
+
+def estimated(work: Plan, speeds: Speeds, cpus: int) -> Estimate:
+    return estimate(work, speeds, cpus, ONLY_START)
 
 
 def flat(seconds: float = 0.01) -> Speeds:
@@ -30,7 +37,7 @@ def finished(number: int, ended: int | None) -> tuple[str, Standing]:
 
 
 def test_with_nobody_ending_early_it_is_the_work_divided_by_the_cores() -> None:
-    found = estimate(plan(TRIALS, {}, BUDGET), flat(), cpus=2)
+    found = estimated(plan(TRIALS, {}, BUDGET), flat(), cpus=2)
     assert found.seconds == pytest.approx(20 * BUDGET * 0.01 / 2 + START_S)
     assert found.low_s == found.high_s == found.seconds
     assert found.core_hours == pytest.approx(200 / 3600)
@@ -38,21 +45,31 @@ def test_with_nobody_ending_early_it_is_the_work_divided_by_the_cores() -> None:
     assert found.told().startswith("at most 1 min 46 s")
 
 
+def test_what_a_run_takes_beside_its_updates_makes_the_interval_wider() -> None:
+    more = Overhead(start_s=(4, 12), trial_s=(0, 0.5), factor=(1, 1.5))
+    found = estimate(plan(TRIALS, {}, BUDGET), flat(), 2, more)
+    least, most = 100 + 4, 100 * 1.5 + 20 * 0.5 / 2 + 12
+    assert least < found.low_s < found.seconds < found.high_s < most
+    assert found.high_s - found.low_s > 0.6 * (most - least)
+    alone = estimate(plan(TRIALS[:1], {}, BUDGET), flat(), 8, more)
+    assert 10 + 4 < alone.low_s < alone.high_s < 10 * 1.5 + 12
+
+
 def test_one_long_trial_is_not_shared_between_cores() -> None:
-    found = estimate(plan(TRIALS[:1], {}, BUDGET), flat(), cpus=8)
+    found = estimated(plan(TRIALS[:1], {}, BUDGET), flat(), cpus=8)
     assert found.seconds == pytest.approx(BUDGET * 0.01 + START_S)
 
 
 def test_what_is_done_already_costs_nothing() -> None:
     done = dict(finished(number, None) for number in range(20))
-    further = estimate(plan(TRIALS, done, 3 * BUDGET), flat(), cpus=1)
+    further = estimated(plan(TRIALS, done, 3 * BUDGET), flat(), cpus=1)
     assert further.seconds == pytest.approx(20 * 2 * BUDGET * 0.01 + START_S)
 
 
 def test_replicates_that_ended_tell_how_long_the_others_last() -> None:
     """All of one rate end at 100; of the other rate, none does."""
     done = dict(finished(n, 100 if n < 10 else None) for n in (*range(5), *range(10, 15)))
-    found = estimate(plan(TRIALS, done, BUDGET), flat(), cpus=1)
+    found = estimated(plan(TRIALS, done, BUDGET), flat(), cpus=1)
     assert found.seconds == pytest.approx((5 * 100 + 5 * BUDGET) * 0.01 + START_S)
 
 
@@ -60,11 +77,11 @@ def test_the_interval_holds_what_replicates_leave_open() -> None:
     """Half of them end at 200: the others do with the same chance."""
     done = dict(finished(n, 200 if n % 2 else None) for n in range(6))
     work = plan(TRIALS[:10], done, BUDGET)
-    found = estimate(work, flat(), cpus=1)
+    found = estimated(work, flat(), cpus=1)
     assert START_S + 4 * 2 <= found.low_s < found.seconds < found.high_s
     assert found.high_s <= START_S + 4 * 10
     assert found.seconds == pytest.approx(START_S + 4 * 6, rel=0.25)
-    assert estimate(work, flat(), cpus=1) == found
+    assert estimated(work, flat(), cpus=1) == found
     assert not found.at_most
 
 
@@ -78,7 +95,7 @@ def test_it_covers_what_comes_to_pass_about_as_often_as_it_says() -> None:
             each.trial_id: Standing("solved" if end else "unsolved", end or BUDGET)
             for each, end in zip(trials[:8], ends, strict=False)
         }
-        found = estimate(plan(trials, done, BUDGET), flat(), cpus=1)
+        found = estimated(plan(trials, done, BUDGET), flat(), cpus=1)
         took = sum((end or BUDGET) * 0.01 for end in ends[8:]) + START_S
         covered.append(found.low_s <= took <= found.high_s)
     assert 0.8 < np.mean(covered) <= 1
@@ -88,7 +105,7 @@ def test_a_trial_that_is_further_lasts_as_those_that_came_so_far() -> None:
     """Of those beyond 500, all end at 800."""
     done = dict(finished(n, 800 if n < 4 else 100) for n in range(8))
     done[TRIALS[8].trial_id] = Standing("unsolved", 500)
-    found = estimate(plan(TRIALS[:9], done, BUDGET), flat(), cpus=1)
+    found = estimated(plan(TRIALS[:9], done, BUDGET), flat(), cpus=1)
     assert found.seconds == pytest.approx(300 * 0.01 + START_S)
     assert found.low_s == found.high_s == found.seconds
 
@@ -96,9 +113,9 @@ def test_a_trial_that_is_further_lasts_as_those_that_came_so_far() -> None:
 def test_two_replicates_say_less_than_the_whole_sweep() -> None:
     """Two of one rate came to their budget; all of the other ended at 100."""
     done = dict(finished(n, 100 if n >= 10 else None) for n in (0, 1, *range(10, 20)))
-    found = estimate(plan(TRIALS[:3] + TRIALS[10:], done, BUDGET), flat(), 1)
+    found = estimated(plan(TRIALS[:3] + TRIALS[10:], done, BUDGET), flat(), 1)
     assert found.low_s < START_S + 2
-    assert estimate(plan(TRIALS[:3], done, BUDGET), flat(), 1).low_s > START_S + 9
+    assert estimated(plan(TRIALS[:3], done, BUDGET), flat(), 1).low_s > START_S + 9
 
 
 def test_a_shape_that_was_not_measured_is_scaled_by_its_cost() -> None:
@@ -135,7 +152,7 @@ def test_recorded_speeds_are_of_the_last_numerics_and_of_this_machine() -> None:
     assert speeds_of(event(0, 10.0, numerics_id="old"), fast).of(TRIALS[0]) == (0.01,)
     there = event(0, 10.0, host="elsewhere")
     assert speeds_of(there, fast).of(TRIALS[0]) == (0.01,)
-    assert speeds_of(there).basis == "1 trials on another machine"
+    assert speeds_of(there).basis == "1 trial on another machine"
     assert speeds_of(event(0, 0.1), fast).of(TRIALS[0]) == (0.01,)
     assert speeds_of(event(0, 0.1)).of(TRIALS[0]) == (0.001,)
 
@@ -174,6 +191,6 @@ def test_a_hundred_thousand_trials_are_estimated_in_a_moment() -> None:
 
     many = [dataclasses.replace(TRIALS[0], seed=seed) for seed in range(100_000)]
     began = time.process_time()
-    found = estimate(Plan(many, many, BUDGET, {}), flat(), cpus=2)
+    found = estimated(Plan(many, many, BUDGET, {}), flat(), cpus=2)
     assert found.seconds == pytest.approx(100_000 * BUDGET * 0.01 / 2 + START_S)
     assert time.process_time() - began < 5

@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ def ray_session(
     where = _start(cpus, dashboard) if address is None else _join(address)
     path = os.pathsep.join(each for each in sys.path if each)
     os.environ.update({**QUIET, **dict.fromkeys(ONE_THREAD, "1"), "PYTHONPATH": path})
+    hush_rays_threads()
     import ray
     from ray.job_config import JobConfig
 
@@ -101,6 +103,17 @@ def ray_session(
                 signal.signal(each, signal.SIG_IGN)  # an aborted end leaves agents behind
             watch.stopping()
             ray.shutdown()
+
+
+def hush_rays_threads() -> None:
+    """Keep what ends a thread of Ray off the terminal: that Ray has gone, the watchdog says."""
+    tell = threading.excepthook
+
+    def tell_of_others(what: threading.ExceptHookArgs) -> None:
+        if what.thread is None or not what.thread.name.startswith("ray_"):
+            tell(what)
+
+    threading.excepthook = tell_of_others
 
 
 def _own_node() -> dict[str, Any]:

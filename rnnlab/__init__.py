@@ -6,16 +6,29 @@ Nouns are exported here; verbs are imported from their module, as in
 
 from rnnlab.result import Check, Result
 from rnnlab.spec import Activation, Initialiser, Outcome, Stop, Trial
-from rnnlab.tasks import Task, TemporalOrder
+from rnnlab.tasks import (
+    Addition,
+    Memorisation,
+    Multiplication,
+    RandomPermutation,
+    Task,
+    TemporalOrder,
+    ThreeBitOrder,
+)
 
 __all__ = [
     "Activation",
+    "Addition",
     "Check",
     "Initialiser",
+    "Memorisation",
+    "Multiplication",
     "Outcome",
+    "RandomPermutation",
     "Result",
     "Stop",
     "Task",
     "TemporalOrder",
+    "ThreeBitOrder",
     "Trial",
 ]

@@ -8,3 +8,6 @@ REPAIR_ABOVE = 1e10
 
 REPAIR_RATE = 0.02
 """It then shrinks W_rec ← (1 − 0.02·lr) W_rec."""
+
+WRONG_ABOVE = 0.04
+"""Numbers are wrong where their squared error is above this (authors' code)."""

@@ -56,6 +56,24 @@ def clip_by_global_norm(
     return grads, norm
 
 
+def clip_by_value(grads: list[Tensor], threshold: float) -> tuple[list[Tensor], bool]:
+    """Clip each entry of the gradients at ±threshold: Mikolov's variant (ICML 2013, Section 3.2).
+
+    Args:
+        grads: One gradient per parameter, of any shapes.
+        threshold: Positive, in the unit of the gradient.
+
+    Returns:
+        The clipped gradients, and whether an entry was beyond. NaN stays NaN.
+
+    Example:
+        >>> clip_by_value([torch.tensor([0.5, -3.0])], threshold=1.0)
+        ([tensor([ 0.5000, -1.0000])], True)
+    """
+    beyond = any(bool((grad.abs() > threshold).any()) for grad in grads)
+    return [grad.clamp(-threshold, threshold) for grad in grads], beyond
+
+
 def needs_repair(norm: float) -> bool:
     """Say whether the authors' code would repair a step: its norm is not finite or huge."""
     return not norm <= REPAIR_ABOVE

@@ -38,21 +38,22 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @functools.cache
-def drawer(draw_example: Callable[..., int]) -> Any:
+def drawer(draw_example: Callable[..., None]) -> Any:
     """Compile a task's `draw_example` into a value that compiled code is given.
 
     The code that is given it need not be compiled again for another task.
 
     Args:
-        draw_example: As in `rnnlab.tasks`.
+        draw_example: As in `rnnlab.tasks.Task`.
 
     Raises:
         OSError: If there is no place for compiled code; see `rnnlab.code_cache`.
     """
     import numba
 
-    integer = numba.int64
-    signature = integer(*[integer] * 5, integer[::1])
+    integer, number = numba.int64, numba.float64
+    rows = number[:, ::1]
+    signature = numba.void(*[integer] * 5, integer[::1], rows, number[::1])
     twin = _twin(draw_example)
     try:
         with keeping():

@@ -13,6 +13,7 @@ SCIENCE = (
     "bounds.py",
     "clip.py",
     "compiled.py",
+    "costs.py",
     "data.py",
     "diagnostics.py",
     "engines",

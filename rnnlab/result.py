@@ -16,7 +16,7 @@ class Check:
     sequences: int
     """Sequences looked at: 10,000, or fewer where counting stopped."""
     loss: float
-    """Mean training loss since the last check, in nats."""
+    """Mean training cost C since the last check; see `rnnlab.costs`."""
     grad_norm_mean: float
     """Mean global gradient norm before clipping, since the last check."""
     grad_norm_max: float

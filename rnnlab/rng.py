@@ -19,6 +19,9 @@ PROBE = 2
 INIT = 3
 """Purpose: initial parameters; the index is the parameter."""
 
+TEST = 4
+"""Purpose: the fresh sequences of a test after training; the index is their length."""
+
 WORD = 0xFFFFFFFF
 ROUNDS = 10
 _MULTIPLIER_0 = 0xD2511F53

@@ -16,6 +16,7 @@ from rnnlab.tasks import Task, TemporalOrder
 
 Initialiser = Literal["sigmoid", "basic_tanh", "smart_tanh"]
 Activation = Literal["logistic", "tanh"]
+ClipBy = Literal["norm", "value"]
 Stop = Literal["below_1_percent", "zero_errors"]
 Outcome = Literal["solved", "unsolved", "diverged"]
 
@@ -43,7 +44,11 @@ class Trial:
     """Constant learning rate of plain SGD."""
 
     clip_norm: float | None = 1.0
-    """Threshold on the global gradient norm (Algorithm 1); None trains without clipping."""
+    """Threshold on the global gradient norm (Algorithm 1), or on each entry of the gradient;
+    None trains without clipping."""
+
+    clip_by: ClipBy = "norm"
+    """What is clipped at the threshold: the norm, or each entry (Mikolov's variant)."""
 
     omega_weight: float = 0.0
     """Factor of the regulariser Ω (Eq. 9); 0 trains without it."""
@@ -72,6 +77,7 @@ class Trial:
             )
         _require_choice("init", self.init, get_args(Initialiser))
         _require_choice("stop", self.stop, get_args(Stop))
+        _require_choice("clip_by", self.clip_by, get_args(ClipBy))
         if not isinstance(self.repair_nonfinite, bool):
             raise ValueError(
                 f"repair_nonfinite must be True or False, got {self.repair_nonfinite!r}."

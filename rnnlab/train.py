@@ -138,7 +138,7 @@ def checked(trial: Trial, state: State, engine: Engine) -> State:
     """Look at the trial: fresh sequences, the averages since the last check, Ω, ρ."""
     number = state.update // trial.check_every
     errors, sequences = engine.count_errors(
-        trial, state.parameters, check=number, stop_at=SUCCESS_BELOW
+        trial, state.parameters, index=number, stop_at=SUCCESS_BELOW
     )
     probe = engine.gradients(
         trial,

@@ -9,9 +9,9 @@ import typing
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin
 
-from rnnlab import Check, Result, Task, Trial
+from rnnlab import Check, Result, Trial
+from rnnlab.tasks import TASKS
 
-_TASKS: tuple[type, ...] = get_args(Task) or (Task,)
 _COUNTED_IN_RATE = ("update", "errors", "sequences")
 
 
@@ -87,7 +87,7 @@ def trial_types() -> dict[str, type]:
             found[each.name] = plain_type(each.type)
             continue
         found["task.kind"] = str
-        for task in _TASKS:
+        for task in TASKS:
             for inner in fields(task):
                 found[f"task.{inner.name}"] = plain_type(inner.type)
     return found
@@ -102,7 +102,7 @@ def trial_defaults() -> dict[str, Any]:
 def task_defaults() -> dict[str, dict[str, Any]]:
     """Give the default of each field of each kind of task: by column, then by kind."""
     found: dict[str, dict[str, Any]] = {}
-    for task in _TASKS:
+    for task in TASKS:
         for each in fields(task):
             if each.default is not dataclasses.MISSING:
                 column = found.setdefault(f"task.{each.name}", {})

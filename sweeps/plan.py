@@ -99,9 +99,11 @@ def plan(trials: list[Trial], done: Mapping[str, Standing], budget: int) -> Plan
 
 
 def cost(trial: Trial) -> float:
-    """Estimate one update's multiplications: 3·B·T·H·(H + inputs)."""
+    """Estimate one update's multiplications: 3·B·T·H·H, at the middle of its lengths."""
     task = trial.task
-    return 3.0 * trial.batch * task.length * trial.hidden * (trial.hidden + task.inputs)
+    shortest = task.steps(task.length, 0)
+    middle = (shortest + task.longest) / 2
+    return 3.0 * trial.batch * middle * trial.hidden**2
 
 
 def packs(work: Plan, size: int) -> list[Pack]:

@@ -11,6 +11,7 @@ Every engine draws its data from the same generators and is tested against the o
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from rnnlab import rng
 from rnnlab.data import Batch
 from rnnlab.spec import Trial
 from rnnlab.state import Parameters, State
@@ -23,7 +24,7 @@ class Gradients(NamedTuple):
     """What one update is made of, on given data and before clipping."""
 
     loss: float
-    """Cost C, mean over the batch, in nats; without Ω."""
+    """Cost C of `rnnlab.costs`, without Ω."""
     grads: Parameters
     """∂C/∂θ, with `omega_weight`·∂⁺Ω/∂W_rec added to `w_rec`."""
     norm: float
@@ -53,9 +54,15 @@ class Engine(Protocol):
         ...
 
     def count_errors(
-        self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
+        self,
+        trial: Trial,
+        parameters: Parameters,
+        *,
+        purpose: int = rng.CHECK,
+        index: int,
+        stop_at: int,
     ) -> tuple[int, int]:
-        """Count wrong sequences of check number `check`, in order.
+        """Count wrong sequences of check or test number `index`, in order.
 
         Returns:
             Errors and sequences looked at: 10,000, or where error `stop_at` came.

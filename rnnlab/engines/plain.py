@@ -10,22 +10,26 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Num
 from torch import Tensor
 from torch.nn import functional
 
 from rnnlab import rng
-from rnnlab.clip import clip_by_global_norm, global_norm, needs_repair, repaired
-from rnnlab.data import Batch, draw_batch
+from rnnlab.clip import (
+    clip_by_global_norm,
+    clip_by_value,
+    global_norm,
+    needs_repair,
+    repaired,
+)
+from rnnlab.costs import cost, wrong
+from rnnlab.data import GROUP, Batch, draw_batch
 from rnnlab.engines import CHECK_SEQUENCES, Gradients
 from rnnlab.numerics import numerics_id
 from rnnlab.omega import Omega, omega, omega_gradient
 from rnnlab.spec import Activation, Trial
 from rnnlab.state import Parameters, State, Totals
-
-FIRST_BLOCK = 250
-"""Sequences in the first forward pass of a check; the next are of `LATER_BLOCKS`."""
-LATER_BLOCKS = 1_950
+from rnnlab.tasks import Cost
 
 
 class Weights(NamedTuple):
@@ -98,26 +102,32 @@ class Plain:
         )
 
     def count_errors(
-        self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
+        self,
+        trial: Trial,
+        parameters: Parameters,
+        *,
+        purpose: int = rng.CHECK,
+        index: int,
+        stop_at: int,
     ) -> tuple[int, int]:
         """Count wrong answers on fresh sequences; see `rnnlab.engines.Engine`."""
         weights = self._weights(parameters)
         errors = seen = 0
         while seen < CHECK_SEQUENCES:
-            size = FIRST_BLOCK if seen == 0 else LATER_BLOCKS
+            size = min(GROUP, CHECK_SEQUENCES - seen)
             batch = draw_batch(
                 trial.task,
                 seed=trial.seed,
-                purpose=rng.CHECK,
-                index=check,
+                purpose=purpose,
+                index=index,
                 size=size,
                 first=seen,
             )
-            wrong = self._wrong(weights, batch, trial.activation)
-            if errors + wrong.sum() >= stop_at:
-                last = int(np.flatnonzero(wrong)[stop_at - errors - 1])
+            missed = self._wrong(trial, weights, batch)
+            if errors + missed.sum() >= stop_at:
+                last = int(np.flatnonzero(missed)[stop_at - errors - 1])
                 return stop_at, seen + last + 1
-            errors += int(wrong.sum())
+            errors += int(missed.sum())
             seen += size
         return errors, seen
 
@@ -125,7 +135,7 @@ class Plain:
         """Give the gradients of one update on given data, before clipping."""
         weights = self._weights(parameters)
         with _repeatable():
-            back = backward(weights, *self._tensors(batch), trial.activation)
+            back = self._backward(trial, weights, batch)
             grads, measured = self._regularised(trial, weights, back)
             norm = global_norm(grads)
         return Gradients(
@@ -140,15 +150,11 @@ class Plain:
         self, trial: Trial, weights: Weights, totals: Totals, batch: Batch
     ) -> tuple[Weights, Totals, bool]:
         """Make one update: gradients, Ω, clipping, step. Also says whether it diverged."""
-        back = backward(weights, *self._tensors(batch), trial.activation)
+        back = self._backward(trial, weights, batch)
         grads = back.grads
         if trial.omega_weight:
             grads, _ = self._regularised(trial, weights, back)
-        if trial.clip_norm is None:
-            norm = float(global_norm(grads))
-        else:
-            grads, before = clip_by_global_norm(grads, trial.clip_norm)
-            norm = float(before)
+        grads, norm, clipped = clip(trial, grads)
         if trial.repair_nonfinite and needs_repair(norm):
             weights = weights._replace(w_rec=repaired(weights.w_rec, trial.lr))
             return weights, _with_repair(totals), not _finite(weights)
@@ -156,7 +162,7 @@ class Plain:
         weights = Weights(*(weight - trial.lr * grad for weight, grad in stepped))
         loss = float(back.loss)
         diverged = not (np.isfinite(loss + norm) and _finite(weights))
-        return weights, _with_update(totals, loss, norm, trial.clip_norm), diverged
+        return weights, _with_update(totals, loss, norm, clipped), diverged
 
     def _regularised(
         self, trial: Trial, weights: Weights, back: Backward
@@ -174,12 +180,16 @@ class Plain:
         w_rec = grads.w_rec + trial.omega_weight * gradient
         return list(grads._replace(w_rec=w_rec)), measured
 
-    def _wrong(self, weights: Weights, batch: Batch, activation: Activation) -> np.ndarray:
-        symbols, targets = self._tensors(batch)
+    def _backward(self, trial: Trial, weights: Weights, batch: Batch) -> Backward:
+        inputs, targets = self._tensors(batch)
+        return backward(weights, inputs, targets, trial.activation, trial.task.cost)
+
+    def _wrong(self, trial: Trial, weights: Weights, batch: Batch) -> np.ndarray:
+        inputs, targets = self._tensors(batch)
         with torch.no_grad(), _repeatable():
-            last = forward(weights, symbols, activation)[-1]
-            answers = functional.linear(last, weights.w_out, weights.bias_out).argmax(-1)
-        return (answers != targets).cpu().numpy()
+            hidden = forward(weights, inputs, trial.activation)
+            outputs = read_out(weights, hidden, trial.task.cost)
+            return wrong(trial.task.cost, outputs, targets).cpu().numpy()
 
     def _weights(self, parameters: Parameters) -> Weights:
         return Weights(
@@ -187,18 +197,20 @@ class Plain:
         )
 
     def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        symbols, targets = torch.from_numpy(batch.symbols), torch.from_numpy(batch.targets)
-        return symbols.to(self.device), targets.to(self.device)
+        inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
+        if inputs.is_floating_point():
+            inputs = inputs.to(self.dtype)
+        return inputs.to(self.device), targets.to(self.device)
 
 
 def forward(
-    weights: Weights, symbols: Int[Tensor, "time batch"], activation: Activation
+    weights: Weights, inputs: Num[Tensor, "time batch *inputs"], activation: Activation
 ) -> list[Tensor]:
     """Run the network: h_t = σ(W_rec h_{t−1} + W_in u_t + b), h_0 = 0 (Eq. 2).
 
     Args:
         weights: The parameters.
-        symbols: One-hot inputs, as the index of the one.
+        inputs: Symbols, as the index of the one that is not 0; or numbers.
         activation: σ.
 
     Returns:
@@ -206,42 +218,47 @@ def forward(
         tell the total derivative of every step.
     """
     squash = torch.tanh if activation == "tanh" else torch.sigmoid
-    arriving = (functional.embedding(symbols, weights.w_in.T) + weights.bias).unbind(0)
+    if inputs.is_floating_point():
+        entering = functional.linear(inputs, weights.w_in)
+    else:
+        entering = functional.embedding(inputs, weights.w_in.T)
+    arriving = (entering + weights.bias).unbind(0)
     hidden = [squash(arriving[0])]
     for each in arriving[1:]:
         hidden.append(squash(torch.addmm(each, hidden[-1], weights.w_rec.T)))
     return hidden
 
 
-def cost(
-    weights: Weights, last: Float[Tensor, "batch hidden"], targets: Int[Tensor, " batch"]
-) -> Float[Tensor, ""]:
-    """Give C = mean over the batch of −log softmax(W_out h_T + b_out)[target], in nats."""
-    return functional.cross_entropy(
-        functional.linear(last, weights.w_out, weights.bias_out), targets
-    )
+def read_out(
+    weights: Weights, hidden: list[Tensor], kind: Cost
+) -> Float[Tensor, "*time batch outputs"]:
+    """Give y = W_out h + b_out at each step, or at the last where no other is asked for."""
+    asked = torch.stack(hidden) if kind == "class_at_each_step" else hidden[-1]
+    return functional.linear(asked, weights.w_out, weights.bias_out)
 
 
 def backward(
     weights: Weights,
-    symbols: Int[Tensor, "time batch"],
-    targets: Int[Tensor, " batch"],
+    inputs: Num[Tensor, "time batch *inputs"],
+    targets: Num[Tensor, "*targets"],
     activation: Activation,
+    kind: Cost,
 ) -> Backward:
     """Backpropagate through time.
 
     Args:
         weights: The parameters.
-        symbols: One-hot inputs, as the index of the one.
-        targets: The class asked for after each sequence.
+        inputs: Symbols, as the index of the one that is not 0; or numbers.
+        targets: What is asked for; see `rnnlab.costs`.
         activation: σ.
+        kind: The cost.
 
     Returns:
         Cost, its gradients, h_k and the total derivatives d_k = ∂C/∂h_k, k = 1..T.
     """
     leaves = Weights(*(weight.detach().requires_grad_() for weight in weights))
-    hidden = forward(leaves, symbols, activation)
-    loss = cost(leaves, hidden[-1], targets)
+    hidden = forward(leaves, inputs, activation)
+    loss = cost(kind, read_out(leaves, hidden, kind), targets)
     grads = torch.autograd.grad(loss, [*leaves, *hidden])
     parameters = len(leaves)
     return Backward(
@@ -252,13 +269,22 @@ def backward(
     )
 
 
-def _with_update(
-    totals: Totals, loss: float, norm: float, clip_norm: float | None
-) -> Totals:
+def clip(trial: Trial, grads: list[Tensor]) -> tuple[list[Tensor], float, bool]:
+    """Clip as a trial asks; also give the norm before, and whether anything changed."""
+    if trial.clip_norm is None:
+        return grads, float(global_norm(grads)), False
+    if trial.clip_by == "value":
+        clipped, beyond = clip_by_value(grads, trial.clip_norm)
+        return clipped, float(global_norm(grads)), beyond
+    grads, before = clip_by_global_norm(grads, trial.clip_norm)
+    return grads, float(before), float(before) >= trial.clip_norm
+
+
+def _with_update(totals: Totals, loss: float, norm: float, clipped: bool) -> Totals:
     return replace(
         totals,
         updates=totals.updates + 1,
-        clipped=totals.clipped + (clip_norm is not None and norm >= clip_norm),
+        clipped=totals.clipped + clipped,
         loss=totals.loss + loss,
         grad_norm=totals.grad_norm + norm,
         grad_norm_max=max(totals.grad_norm_max, norm),

@@ -1,18 +1,16 @@
-"""The learning problems, one a file.
+"""The learning problems, one a file, each a subclass of `Task`.
 
-A task is a frozen dataclass with
-
-- `length`: the sequence length asked for, in steps;
-- `inputs`, `outputs`: how many input channels and classes it has;
-- `draw_example(seed, purpose, index, example, length, symbols) -> target`: a scalar
-  function of plain Python that Numba compiles. It writes one symbol (0 to `inputs` − 1,
-  one-hot) a step into `symbols` and returns the class asked for after the last step.
-
-To add one: a new file like `temporal_order.py`, and its name in the union below.
+To add one: a new file like `temporal_order.py`, and a line below.
 """
 
-from rnnlab.tasks.temporal_order import TemporalOrder
+from rnnlab.tasks.addition import Addition as Addition
+from rnnlab.tasks.memorisation import Memorisation as Memorisation
+from rnnlab.tasks.multiplication import Multiplication as Multiplication
+from rnnlab.tasks.random_permutation import RandomPermutation as RandomPermutation
+from rnnlab.tasks.task import Cost as Cost
+from rnnlab.tasks.task import Task as Task
+from rnnlab.tasks.temporal_order import TemporalOrder as TemporalOrder
+from rnnlab.tasks.three_bit_order import ThreeBitOrder as ThreeBitOrder
 
-Task = TemporalOrder
-
-__all__ = ["Task", "TemporalOrder"]
+TASKS: tuple[type[Task], ...] = tuple(Task.__subclasses__())
+"""All of them, in the order of the lines above."""

@@ -15,11 +15,18 @@ import numpy as np
 from rnnlab import rng
 from rnnlab.code_cache import compile_once, kept
 from rnnlab.compiled import drawer
-from rnnlab.data import Batch, draw_batch
+from rnnlab.data import (
+    GROUP,
+    Batch,
+    draw_batch,
+    draw_steps,
+    draw_steps_of_groups,
+)
 from rnnlab.engines import CHECK_SEQUENCES, Gradients
 from rnnlab.engines.fused_cpu import kernel
 from rnnlab.engines.fused_cpu.network import (
     Arrays,
+    Given,
     Memory,
     Network,
     Shape,
@@ -66,8 +73,7 @@ class Room(NamedTuple):
     slopes: Arrays
     gradient: Network
     work: Work
-    symbols: np.ndarray
-    targets: np.ndarray
+    given: Given
 
 
 class FusedCpu:
@@ -93,17 +99,19 @@ class FusedCpu:
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
         """Make up to `updates` updates of plain SGD; see `rnnlab.engines.Engine`."""
-        back = trial.task.length + 1 if trial.omega_weight else None
-        room = self._room(_shape(trial, trial.batch), trial.task.length + 1, back)
+        task, places = trial.task, trial.task.longest + 1
+        back = places if trial.omega_weight else None
+        room = self._room(_shape(trial, trial.batch), task.settings, places, back)
         load(state.parameters, room.parameters)
         totals = np.array(_as_tuple(state.totals), dtype=np.float64)
         made, diverged = self._compiled.advance(
-            _drawer(trial.task),
+            _drawer(task),
             _settings(trial),
             room.network,
             room.gradient,
             room.work,
             totals,
+            draw_steps(task, trial.seed, rng.TRAIN, state.update, updates),
             int(state.update),  # another kind of integer would compile all anew
             int(updates),
         )
@@ -116,37 +124,48 @@ class FusedCpu:
         )
 
     def count_errors(
-        self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
+        self,
+        trial: Trial,
+        parameters: Parameters,
+        *,
+        purpose: int = rng.CHECK,
+        index: int,
+        stop_at: int,
     ) -> tuple[int, int]:
         """Count wrong answers on fresh sequences; see `rnnlab.engines.Engine`."""
-        room = self._room(_shape(trial, CHECK_BATCH), 2, 0)
+        task = trial.task
+        places = task.longest + 1 if task.cost == "class_at_each_step" else 2
+        room = self._room(_shape(trial, CHECK_BATCH), task.settings, places, 0)
         load(parameters, room.parameters)
+        groups = -(-CHECK_SEQUENCES // GROUP)
         return self._compiled.count_errors(
-            _drawer(trial.task),
+            _drawer(task),
             _settings(trial),
             room.network,
             room.work,
-            rng.CHECK,
-            int(check),
+            int(purpose),
+            int(index),
             CHECK_SEQUENCES,
             int(stop_at),
+            GROUP,
+            draw_steps_of_groups(task, trial.seed, purpose, index, groups),
         )
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
         """Give the gradients of one update on given data, before clipping.
 
         Raises:
-            ValueError: If a symbol or a target is none of the task's.
+            ValueError: If a symbol or a class is none of the task's.
         """
-        _require_possible(trial.task, batch)
-        length, size = batch.symbols.shape
-        shape = _shape(trial, size)._replace(length=length)
-        room = self._room(shape, length + 1, length + 1)
+        task = trial.task
+        _require_possible(task, batch)
+        steps, size = batch.inputs.shape[:2]
+        shape = _shape(trial, size)._replace(longest=steps)
+        room = self._room(shape, task.settings, steps + 1, steps + 1)
         load(parameters, room.parameters)
-        room.symbols[:] = batch.symbols.T
-        room.targets[:] = batch.targets
+        _put(task, batch, room.given)
         measured = self._compiled.gradients(
-            _settings(trial), room.network, room.gradient, room.work
+            _settings(trial), room.network, room.gradient, room.work, steps
         )
         return Gradients(
             loss=measured.loss,
@@ -175,13 +194,14 @@ def _try(entries: Compiled) -> None:
         MACHINE.name,
     )
     trial = Trial(task=TemporalOrder(length=10), hidden=1, batch=1, check_every=1)
-    room = _room(_shape(trial, 1), 11, 11)
+    room = _room(_shape(trial, 1), (), 11, 11)
     load(initial_parameters(trial), room.parameters)
     draw, settings = _drawer(trial.task), _settings(trial)
-    totals = np.zeros(len(_as_tuple(Totals())))
-    entries.advance(draw, settings, room.network, room.gradient, room.work, totals, 0, 1)
-    entries.count_errors(draw, settings, room.network, room.work, rng.CHECK, 1, 1, 1)
-    entries.gradients(settings, room.network, room.gradient, room.work)
+    totals, steps = np.zeros(len(_as_tuple(Totals()))), np.array([10])
+    network, gradient, work = room.network, room.gradient, room.work
+    entries.advance(draw, settings, network, gradient, work, totals, steps, 0, 1)
+    entries.count_errors(draw, settings, network, work, rng.CHECK, 1, 1, 1, GROUP, steps)
+    entries.gradients(settings, network, gradient, work, 10)
 
 
 @functools.cache
@@ -189,7 +209,7 @@ def _drawer(task: Task) -> Any:
     """Compile a task's `draw_example`, and try it: the kernel does not look at what it draws.
 
     Raises:
-        ValueError: If it draws a symbol or a target that is none of the task's.
+        ValueError: If it draws a symbol or a class that is none of the task's.
     """
     batch = draw_batch(task, seed=0, purpose=rng.TRAIN, index=0, size=TRIED)
     _require_possible(task, batch)
@@ -198,23 +218,38 @@ def _drawer(task: Task) -> Any:
 
 def _require_possible(task: Task, batch: Batch) -> None:
     for what, drawn, count in (
-        ("symbols", batch.symbols, task.inputs),
-        ("targets", batch.targets, task.outputs),
+        ("symbols", batch.inputs, task.inputs),
+        ("classes", batch.targets, task.outputs),
     ):
-        if drawn.min() < 0 or drawn.max() >= count:
+        if drawn.dtype.kind == "i" and (drawn.min() < 0 or drawn.max() >= count):
             raise ValueError(
                 f"{type(task).__name__} has {count} {what}, 0 to {count - 1}, but drew "
                 f"{drawn.min()} to {drawn.max()}. Mend its draw_example, or the counts."
             )
 
 
-def _room(shape: Shape, places: int, back_places: int | None) -> Room:
-    """Make room; d keeps `back_places` steps, or one more than a block."""
+def _put(task: Task, batch: Batch, given: Given) -> None:
+    """Put a batch into its place."""
+    if task.one_hot:
+        given.symbols[:] = batch.inputs.T
+    else:
+        given.values[:] = batch.inputs.transpose(1, 0, 2)
+    if task.cost == "value_at_end":
+        given.wanted[:] = batch.targets
+    else:
+        given.classes[:] = batch.targets
+
+
+def _room(
+    shape: Shape, settings: tuple[int, ...], places: int, back_places: int | None
+) -> Room:
+    """Make room; v keeps `back_places` steps, or one more than a block."""
     memory = Memory()
     parameters, slopes = arrays(shape, memory), arrays(shape, memory)
     block = max(1, PRODUCT_ROWS // shape.batch)
-    room, symbols, targets = work(
+    room, given = work(
         shape,
+        settings,
         memory,
         block=block,
         places=places,
@@ -227,14 +262,22 @@ def _room(shape: Shape, places: int, back_places: int | None) -> Room:
         slopes,
         slopes.network,
         room,
-        symbols,
-        targets,
+        given,
     )
 
 
 def _shape(trial: Trial, batch: int) -> Shape:
     task = trial.task
-    return Shape(task.inputs, trial.hidden, task.outputs, task.length, batch)
+    return Shape(
+        task.inputs,
+        trial.hidden,
+        task.outputs,
+        task.longest,
+        batch,
+        task.one_hot,
+        task.cost == "class_at_each_step",
+        task.cost == "value_at_end",
+    )
 
 
 def _settings(trial: Trial) -> kernel.Settings:
@@ -243,7 +286,8 @@ def _settings(trial: Trial) -> kernel.Settings:
         logistic=trial.activation == "logistic",
         lr=float(trial.lr),
         clips=trial.clip_norm is not None,
-        max_norm=math.inf if trial.clip_norm is None else float(trial.clip_norm),
+        threshold=math.inf if trial.clip_norm is None else float(trial.clip_norm),
+        by_value=trial.clip_by == "value",
         omega_weight=float(trial.omega_weight),
         repairs=trial.repair_nonfinite,
     )

@@ -10,21 +10,30 @@ counted in and out, and that costs more than a step of a small network.
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from rnnlab.engines.fused_cpu.microkernel import LANES
+from rnnlab.engines.fused_cpu.products import FLOAT_BYTES
 from rnnlab.state import Parameters
 
 _LINE_BYTES = 64
 
 
 class Shape(NamedTuple):
-    """The sizes of a network, and of a batch."""
+    """The sizes of a network and of a batch, and what goes in and out of it."""
 
     inputs: int
     hidden: int
     outputs: int
-    length: int
+    longest: int
+    """Steps of a sequence, at most."""
     batch: int
+    one_hot: bool
+    """Whether a step's input is a symbol; else it is `inputs` numbers."""
+    each_step: bool
+    """Whether a class is asked for at each step."""
+    numbers: bool
+    """Whether numbers are asked for, not a class."""
 
     @property
     def width(self) -> int:
@@ -65,22 +74,36 @@ class Work(NamedTuple):
     inputs: int
     hidden: int
     outputs: int
-    length: int
+    longest: int
     batch: int
+    one_hot: bool
+    each_step: bool
+    numbers: bool
     width: int
     answers: int
     block: int
     """Steps in one product for the gradient of W_rec."""
     places: int
-    """Steps that `h` holds: all T + 1, or two where only h_T is wanted."""
+    """Steps that `h` holds: all of the longest sequence and h_0, or two where only h_T is wanted."""
     back_places: int
-    """Steps that `d` holds: all T + 1 for Ω, else one more than a block."""
+    """Steps that `v` holds: all and one more for Ω, else one more than a block."""
     rides: bool
-    """Whether the padding of a row has room for the inputs."""
+    """Whether the padding of a row has room for the inputs, and for a 1 beside numbers."""
+    settings: int
+    """(settings), int64: what the task must know."""
+    setting_count: int
+    drawn: int
+    """(rows, longest), float64: the inputs of the sequence that is drawn."""
+    drawn_targets: int
+    """(targets), float64: what is asked of it."""
     symbols: int
-    """(batch, length), int64: the one-hot inputs."""
-    targets: int
-    """(batch), int64."""
+    """(batch, longest), int64: the one-hot inputs."""
+    values: int
+    """(batch, longest, inputs): the others."""
+    classes: int
+    """(steps, batch), int64: the classes asked for, at each step or at the last."""
+    wanted: int
+    """(batch, outputs): the numbers asked for."""
     counting: int
     """0, 1, 2, …, int64: the rows of an array, in order."""
     zero: int
@@ -93,22 +116,35 @@ class Work(NamedTuple):
     """(hidden, answers): W_outᵀ."""
     arriving: int
     """(inputs, width): W_in u + b for each symbol."""
+    from_bias: int
+    """(answers): b_out, and far below it where it is padded before a softmax."""
     y: int
-    """(batch, answers): W_out h_T + b_out, then ∂C/∂ of it."""
+    """(batch, answers), or as many for each step: W_out h + b_out, then ∂C/∂ of it."""
     h: int
     """(places, batch, width): h_0..h_T."""
+    v: int
+    """(back_places, batch, width): at t what arrives there through the recurrence, v_{t+1};
+    at T what the cost puts there."""
     d: int
-    """(back_places, batch, width): d_0..d_T."""
+    """(batch, width): d_t where a cost comes at each step; else it is what lies in `v`."""
     delta: int
     """(block, batch, width): δ of the steps in work."""
-    squared: int
-    """(length + 1, batch): ‖d_0‖²..‖d_T‖²."""
+    v_squared: int
+    """(longest + 1, batch): ‖v_1‖²..‖v_T‖²."""
+    d_squared: int
+    """(longest + 1, batch): ‖d_0‖²..‖d_T‖². Where d_t = v_{t+1}, the same place."""
     factor: int
-    """(length + 1, batch): what of v_t is added to h_{t−1} for Ω."""
+    """(longest + 1, batch): what of v_t is added to h_{t−1} for Ω."""
     sums: int
     """(batch): Ω's terms of each example."""
     shifted: int
     """(block, batch, width): h_{t−1} + factor_t v_t."""
+
+
+@njit(error_model="numpy", nogil=True)
+def step_of(base: int, t: int, work: Work) -> int:
+    """Give the address of step t of an array (time, batch, width)."""
+    return base + FLOAT_BYTES * t * work.batch * work.width
 
 
 class Memory:
@@ -192,27 +228,48 @@ def unload(room: Arrays) -> Parameters:
     )
 
 
+class Given(NamedTuple):
+    """The arrays that a batch is put into; those of another kind have no rows."""
+
+    symbols: np.ndarray
+    values: np.ndarray
+    classes: np.ndarray
+    wanted: np.ndarray
+
+
 def work(
-    shape: Shape, memory: Memory, *, block: int, places: int, back_places: int
-) -> tuple[Work, np.ndarray, np.ndarray]:
+    shape: Shape,
+    settings: tuple[int, ...],
+    memory: Memory,
+    *,
+    block: int,
+    places: int,
+    back_places: int,
+) -> tuple[Work, Given]:
     """Make room for one shape of batch.
 
     Args:
         shape: The sizes.
+        settings: What the task must know.
         memory: Owns the room.
         block: Steps in one product for the gradient of W_rec.
-        places: Steps of h to keep: length + 1 to train, 2 to look at answers only.
-        back_places: Steps of d to keep: length + 1 for Ω, block + 1 without, 0 for none.
-
-    Returns:
-        The addresses; and, to put a batch in, symbols (batch, length) and targets (batch).
+        places: Steps of h to keep: longest + 1 to train, 2 to look at the last one only.
+        back_places: Steps of v to keep: longest + 1 for Ω, block + 1 without, 0 for none.
     """
-    inputs, hidden, _, length, batch = shape
+    longest, batch, hidden, inputs = shape.longest, shape.batch, shape.hidden, shape.inputs
     width, answers = shape.width, shape.answers
     half = memory.floats(width)
     half[:hidden] = 0.5
-    symbols = memory.keep(np.zeros((batch, length), np.int64))
-    targets = memory.keep(np.zeros(batch, np.int64))
+    steps = longest if shape.each_step else 1
+    of_symbols, of_values = (inputs, 0) if shape.one_hot else (0, inputs)
+    of_classes, of_numbers = (0, shape.outputs) if shape.numbers else (steps, 0)
+    given = Given(
+        symbols=memory.keep(np.zeros((batch, min(1, of_symbols) * longest), np.int64)),
+        values=memory.floats(batch, longest, of_values),
+        classes=memory.keep(np.zeros((of_classes, batch), np.int64)),
+        wanted=memory.floats(batch, of_numbers),
+    )
+    v_squared = memory.floats(longest + 1, batch).ctypes.data
     room = Work(
         *shape,
         width=width,
@@ -220,22 +277,33 @@ def work(
         block=block,
         places=places,
         back_places=back_places,
-        rides=width - hidden >= inputs,
-        symbols=symbols.ctypes.data,
-        targets=targets.ctypes.data,
-        counting=memory.keep(np.arange(hidden)).ctypes.data,
+        rides=width - hidden >= inputs + (not shape.one_hot),
+        settings=memory.keep(np.array(settings, np.int64)).ctypes.data,
+        setting_count=len(settings),
+        drawn=memory.keep(np.zeros((max(1, of_values), longest))).ctypes.data,
+        drawn_targets=memory.keep(np.zeros(max(of_classes, of_numbers))).ctypes.data,
+        symbols=given.symbols.ctypes.data,
+        values=given.values.ctypes.data,
+        classes=given.classes.ctypes.data,
+        wanted=given.wanted.ctypes.data,
+        counting=memory.keep(np.arange(max(hidden, shape.outputs, batch))).ctypes.data,
         zero=memory.floats(width).ctypes.data,
         half=half.ctypes.data,
         w_rec_t=memory.floats(hidden, width).ctypes.data,
         w_out_t=memory.floats(hidden, answers).ctypes.data,
-        arriving=memory.floats(inputs, width).ctypes.data,
-        y=memory.floats(batch, answers).ctypes.data,
+        arriving=memory.floats(of_symbols, width).ctypes.data,
+        from_bias=memory.floats(answers).ctypes.data,
+        y=memory.floats(steps, batch, answers).ctypes.data,
         h=memory.floats(places, batch, width).ctypes.data,
-        d=memory.floats(back_places, batch, width).ctypes.data,
+        v=memory.floats(back_places, batch, width).ctypes.data,
+        d=memory.floats(batch if shape.each_step else 0, width).ctypes.data,
         delta=memory.floats(block, batch, width).ctypes.data,
-        squared=memory.floats(length + 1, batch).ctypes.data,
-        factor=memory.floats(length + 1, batch).ctypes.data,
+        v_squared=v_squared,
+        d_squared=memory.floats(longest + 1, batch).ctypes.data
+        if shape.each_step
+        else v_squared,
+        factor=memory.floats(longest + 1, batch).ctypes.data,
         sums=memory.floats(batch).ctypes.data,
         shifted=memory.floats(block, batch, width).ctypes.data,
     )
-    return room, symbols, targets
+    return room, given

@@ -151,3 +151,15 @@ def floats(address: int, count: int) -> np.ndarray:
 def integers(address: int, count: int) -> np.ndarray:
     """See `count` int64 at an address as an array that nobody owns or counts."""
     return carray(as_pointer(address), (count,), np.int64)
+
+
+@njit(error_model="numpy", nogil=True, inline="always")
+def doubles(address: int, count: int) -> np.ndarray:
+    """See `count` float64 at an address as an array that nobody owns or counts."""
+    return carray(as_pointer(address), (count,), np.float64)
+
+
+@njit(error_model="numpy", nogil=True, inline="always")
+def double_rows(address: int, rows: int, count: int) -> np.ndarray:
+    """See `rows` of `count` float64 at an address as an array that nobody owns or counts."""
+    return carray(as_pointer(address), (rows, count), np.float64)

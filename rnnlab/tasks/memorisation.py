@@ -1,0 +1,111 @@
+"""Noiseless memorisation: repeat a pattern when a trigger comes, long after it was shown.
+
+ICML 2013, Section 4.1.5, with the layout of the authors' code. 5 bits: two values at five
+positions, and all 32 patterns form each batch; 20 bits and more: five values at ten.
+"""
+
+from collections.abc import Callable, MutableSequence, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rnnlab.rng import below, words
+from rnnlab.tasks.task import Cost, Task
+
+PATTERNS_COUNTED = 1000
+"""Where there are fewer patterns, sequence k shows pattern k modulo their number."""
+
+
+def draw_example(
+    seed: int,
+    purpose: int,
+    index: int,
+    example: int,
+    steps: int,
+    settings: Sequence[int],
+    inputs: MutableSequence[MutableSequence[int]],
+    targets: MutableSequence[int],
+) -> None:
+    """Draw a pattern, L blanks, the trigger, blanks; the pattern is asked for from the trigger on.
+
+    Before, blank is asked for. Of n values the symbols are 0 to n − 1, blank is n and the
+    trigger n + 1. Arguments as in `Task.draw_example`; `settings` are the number of values
+    and of positions.
+    """
+    values, positions = settings[0], settings[1]
+    symbols = inputs[0]
+    for step in range(steps):
+        symbols[step] = values
+        targets[step] = values
+    symbols[steps - positions] = values + 1
+    patterns = 1
+    for _ in range(positions):
+        patterns = min(patterns * values, PATTERNS_COUNTED)
+    left = example % patterns
+    for place in range(positions):
+        symbol = left % values
+        left //= values
+        if patterns == PATTERNS_COUNTED:
+            block = words(seed, purpose, index, example, place // 4)
+            symbol = below(block[place % 4], values)
+        symbols[place] = symbol
+        targets[steps - positions + place] = symbol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memorisation(Task):
+    """Repeat a pattern after L blanks; a sequence is wrong if any of its steps is.
+
+    Sequences have T = L + 2 · `positions` steps.
+
+    Example:
+        >>> inputs, targets = [[0] * 18], [0] * 18
+        >>> draw_example(0, 0, 0, 11, 18, (2, 5), inputs, targets)
+        >>> print("inputs  " + "".join("01.!"[symbol] for symbol in inputs[0]))
+        inputs  11010........!....
+        >>> print("targets " + "".join("01."[symbol] for symbol in targets))
+        targets .............11010
+    """
+
+    values: int = 2
+    """Different symbols in a pattern, 2 to 100."""
+
+    positions: int = 5
+    """Symbols of a pattern, 1 to 1000."""
+
+    cost: ClassVar[Cost] = "class_at_each_step"
+    because: ClassVar[str] = "there is a blank"
+    draw_example: ClassVar[Callable[..., None]] = staticmethod(draw_example)
+
+    def __post_init__(self) -> None:
+        """Refuse patterns that cannot be drawn.
+
+        Raises:
+            ValueError: Naming the field, its value and the remedy.
+        """
+        for name, low, high in (("values", 2, 100), ("positions", 1, 1000)):
+            value = getattr(self, name)
+            self.require_whole(name, value)
+            if not low <= value <= high:
+                raise ValueError(
+                    f"Memorisation.{name} must lie between {low} and {high}, got {value}."
+                )
+        super().__post_init__()
+
+    @property
+    def inputs(self) -> int:
+        """The values, blank and the trigger."""
+        return self.values + 2
+
+    @property
+    def outputs(self) -> int:
+        """The values and blank."""
+        return self.values + 1
+
+    @property
+    def settings(self) -> tuple[int, ...]:
+        """Values and positions."""
+        return self.values, self.positions
+
+    def steps(self, length: int, word: int) -> int:
+        """Give T = L + 2 · positions."""
+        return length + 2 * self.positions

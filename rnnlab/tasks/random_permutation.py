@@ -1,0 +1,64 @@
+"""The random permutation problem: the first of a hundred symbols comes back at the end.
+
+ICML 2013, Section 4.1.4, as in the authors' code: the cost is on the last symbol alone,
+the only one that can be predicted.
+"""
+
+from collections.abc import Callable, MutableSequence, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rnnlab.rng import below, words
+from rnnlab.tasks.task import Task
+
+SYMBOLS = 100
+SYMBOLS_A_BLOCK = 4
+
+
+def draw_example(
+    seed: int,
+    purpose: int,
+    index: int,
+    example: int,
+    steps: int,
+    settings: Sequence[int],
+    inputs: MutableSequence[MutableSequence[int]],
+    targets: MutableSequence[int],
+) -> None:
+    """Draw one sequence of L symbols; the next one, asked for, is the first.
+
+    The first is 0 or 1, the others are uniform over 2 to 99. Arguments as in
+    `Task.draw_example`.
+    """
+    symbols = inputs[0]
+    for start in range(0, steps, SYMBOLS_A_BLOCK):
+        block = words(seed, purpose, index, example, 1 + start // SYMBOLS_A_BLOCK)
+        for offset in range(min(SYMBOLS_A_BLOCK, steps - start)):
+            symbols[start + offset] = 2 + below(block[offset], SYMBOLS - 2)
+    first = words(seed, purpose, index, example, 0)[0] & 1
+    symbols[0] = first
+    targets[0] = first
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomPermutation(Task):
+    """Predict the symbol after the last: it is the first one.
+
+    Example:
+        >>> inputs, targets = [[0] * 10], [0]
+        >>> draw_example(0, 0, 0, 1, 10, (), inputs, targets)
+        >>> print("inputs ", *(f"{symbol:2d}" for symbol in inputs[0]))
+        >>> print("targets", *(" ." for _ in range(9)), f"{targets[0]:2d}")
+    """
+
+    draw_example: ClassVar[Callable[..., None]] = staticmethod(draw_example)
+
+    @property
+    def inputs(self) -> int:
+        """All symbols."""
+        return SYMBOLS
+
+    @property
+    def outputs(self) -> int:
+        """All symbols: which two come last must be learnt too."""
+        return SYMBOLS

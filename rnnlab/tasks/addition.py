@@ -71,8 +71,11 @@ class Addition(Task):
         >>> inputs, targets = [[0.0] * 10, [0.0] * 10], [0.0]
         >>> draw_example(0, 0, 0, 1, 10, (), inputs, targets)
         >>> print("numbers", *(f"{number:.1f}" for number in inputs[0]))
+        numbers 0.4 0.9 1.0 0.4 0.1 0.5 0.3 0.5 0.6 0.7
         >>> print("markers", *(f"{marker:3.0f}" for marker in inputs[1]))
+        markers   1   0   0   0   1   0   0   0   0   0
         >>> print("targets", *("  ." for _ in range(9)), f"{targets[0]:.2f}")
+        targets   .   .   .   .   .   .   .   .   . 0.26
     """
 
     one_hot: ClassVar[bool] = False

@@ -48,7 +48,9 @@ class RandomPermutation(Task):
         >>> inputs, targets = [[0] * 10], [0]
         >>> draw_example(0, 0, 0, 1, 10, (), inputs, targets)
         >>> print("inputs ", *(f"{symbol:2d}" for symbol in inputs[0]))
+        inputs   0 89 98 40 11 53 32 52 63 74
         >>> print("targets", *(" ." for _ in range(9)), f"{targets[0]:2d}")
+        targets  .  .  .  .  .  .  .  .  .  0
     """
 
     draw_example: ClassVar[Callable[..., None]] = staticmethod(draw_example)

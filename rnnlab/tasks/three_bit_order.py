@@ -46,7 +46,9 @@ class ThreeBitOrder(Task):
         >>> inputs, targets = [[0] * 20], [0]
         >>> draw_example(0, 0, 0, 1, 20, (), inputs, targets)
         >>> print("inputs  " + "".join("ABcdef"[symbol] for symbol in inputs[0]))
+        inputs  edBccedBdceeAfedfcec
         >>> print("targets " + "." * 19 + str(targets[0]))
+        targets ...................3
     """
 
     shortest: ClassVar[int] = 10

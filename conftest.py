@@ -12,6 +12,7 @@ from jaxtyping import install_import_hook
 # Numba compiles: it checks types by itself.
 SHAPED = (
     "clip",
+    "costs",
     "data",
     "diagnostics",
     "engines.fused_cpu.engine",

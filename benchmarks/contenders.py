@@ -148,7 +148,7 @@ class Stacked:
             )
             for seed in range(TRIALS)
         ]
-        symbols = np.stack([batch.symbols for batch in batches], axis=1)
+        symbols = np.stack([batch.inputs for batch in batches], axis=1)
         targets = np.stack([batch.targets for batch in batches])
         return torch.from_numpy(symbols), torch.from_numpy(targets)
 

@@ -165,7 +165,7 @@ def costs_of_checks() -> Generator[str]:
     state = engine.advance(trial, fresh(trial), updates)
 
     def count(stop_at: int) -> tuple[int, int]:
-        return engine.count_errors(trial, state.parameters, check=1, stop_at=stop_at)
+        return engine.count_errors(trial, state.parameters, index=1, stop_at=stop_at)
 
     errors, sequences = count(SUCCESS_BELOW)
     works = {
@@ -219,7 +219,7 @@ def train_and_tell_memory() -> None:
 def _train_and_check(trial: Trial, engine: Engine) -> None:
     state = engine.advance(trial, fresh(trial), trial.check_every)
     state = checked(trial, state, engine)
-    engine.count_errors(trial, state.parameters, check=1, stop_at=CHECK_SEQUENCES + 1)
+    engine.count_errors(trial, state.parameters, index=1, stop_at=CHECK_SEQUENCES + 1)
 
 
 def _status_mb(name: str) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from rnnlab import Trial
+from rnnlab import Trial, rng
 from rnnlab.data import Batch
 from rnnlab.engines import Engine, Gradients
 from rnnlab.state import Parameters, State
@@ -46,12 +46,18 @@ class Metered:
         return advanced
 
     def count_errors(
-        self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
+        self,
+        trial: Trial,
+        parameters: Parameters,
+        *,
+        purpose: int = rng.CHECK,
+        index: int,
+        stop_at: int,
     ) -> tuple[int, int]:
         """Count errors, as part of a check."""
         with _clock() as clock:
             counted = self.engine.count_errors(
-                trial, parameters, check=check, stop_at=stop_at
+                trial, parameters, purpose=purpose, index=index, stop_at=stop_at
             )
         self.spent.check_s += clock[0]
         return counted

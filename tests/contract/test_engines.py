@@ -11,40 +11,30 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
+from agreement import (
+    EXACT,
+    TOLERANCE,
+    assert_agree,
+    batch_of,
+    bits,
+    made,
+    start,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import trial
 
 from rnnlab import Initialiser, TemporalOrder, Trial
 from rnnlab.clip import REPAIR_RATE
-from rnnlab.data import Batch, draw_batch
-from rnnlab.engines import ENGINES, Engine, Gradients, choose
+from rnnlab.data import draw_batch
+from rnnlab.engines import ENGINES, Engine, choose
 from rnnlab.engines.plain import Plain
 from rnnlab.init import initial_parameters
-from rnnlab.rng import CHECK, TRAIN
+from rnnlab.rng import CHECK
 from rnnlab.state import Parameters, State, Totals
 from rnnlab.train import fresh, train
 from sweeps.statistics import wilson
 
-TOLERANCE = {
-    # A mean of at most 20 surprises, each off by the rounding of its logits; seen: 3e-7.
-    "loss": 1e-6,
-    # Of the largest entry of an array: a sum over 4,000 pairs at T = 200, in their order,
-    # and 50 steps back through weights that have learnt; seen: 4e-6 and 9e-6.
-    "grads": 3e-5,
-    # Rounding of the entries averages out, the error of δ common to all does not; seen: 2e-6.
-    "norm": 5e-6,
-    # A mean over all pairs of a difference near 0 of two sums of squares; seen: 5e-7.
-    "omega": 2e-6,
-    # A count, divided in float32; one pair more would be 2e-4, and none lies at the bound.
-    "valid_share": 1e-7,
-    # A parameter is rounded after its step: half a unit in the last place, 2⁻²⁴.
-    "parameter": 6e-8,
-}
-"""Relative differences allowed between float32 and float64, each with its reason."""
-
-EXACT = Plain(dtype=torch.float64)
 SHAPES = [
     (1, 1, 10),
     (1, 7, 50),
@@ -84,43 +74,12 @@ OTHERS = [
 DIVERGING = {"1e38": replace(SMALL, lr=1e38), "1e60": replace(SMALL, lr=1e60)}
 
 
-@functools.cache
-def made(name: str) -> Engine:
-    return choose(name)
-
-
 @pytest.fixture(params=sorted(ENGINES))
 def engine(request: pytest.FixtureRequest) -> Engine:
     return made(request.param)
 
 
 each_engine = pytest.mark.parametrize("name", sorted(ENGINES))
-
-
-def in_float32(parameters: Parameters) -> Parameters:
-    return Parameters(*(np.asarray(each, dtype=np.float32) for each in parameters))
-
-
-def start(one: Trial) -> State:
-    return State(in_float32(initial_parameters(one)))
-
-
-def batch_of(one: Trial, update: int = 0) -> Batch:
-    return draw_batch(one.task, seed=one.seed, purpose=TRAIN, index=update, size=one.batch)
-
-
-def bits(state: State) -> tuple[object, ...]:
-    each = [parameter.astype(np.float32).tobytes() for parameter in state.parameters]
-    return (*each, state.update, repr(state.totals), state.diverged)
-
-
-def assert_agree(found: Gradients, exact: Gradients) -> None:
-    for array, wanted in zip(found.grads, exact.grads, strict=True):
-        allowed = TOLERANCE["grads"] * np.abs(wanted).max()
-        np.testing.assert_allclose(array, wanted, rtol=0, atol=allowed)
-    for name in ("loss", "norm", "omega", "valid_share"):
-        wanted = getattr(exact, name)
-        assert getattr(found, name) == pytest.approx(wanted, rel=TOLERANCE[name]), name
 
 
 @pytest.mark.parametrize(("init", "omega_weight", "shape"), CASES)
@@ -242,7 +201,7 @@ def disturb(engine: Engine) -> None:
     """Train, check and measure other trials, of more shapes than there is room for."""
     for other in OTHERS:
         state = engine.advance(other, start(other), 3)
-        engine.count_errors(other, state.parameters, check=1, stop_at=30)
+        engine.count_errors(other, state.parameters, index=1, stop_at=30)
         engine.gradients(other, state.parameters, batch_of(other))
 
 
@@ -262,7 +221,7 @@ def test_looking_at_a_trial_changes_no_bit(engine: Engine) -> None:
     state = start(SMALL)
     for number in range(30):
         kept = bits(state)
-        engine.count_errors(SMALL, state.parameters, check=number, stop_at=50)
+        engine.count_errors(SMALL, state.parameters, index=number, stop_at=50)
         engine.gradients(SMALL, state.parameters, batch_of(SMALL, number))
         assert bits(state) == kept
         state = engine.advance(SMALL, state, 1)
@@ -274,7 +233,7 @@ def test_a_new_engine_gives_the_same_bits_and_counts(name: str) -> None:
     one, other = made(name), choose(name)
     states = [each.advance(SMALL, start(SMALL), 30) for each in (one, other)]
     counts = [
-        each.count_errors(SMALL, states[0].parameters, check=2, stop_at=100)
+        each.count_errors(SMALL, states[0].parameters, index=2, stop_at=100)
         for each in (one, other)
     ]
     assert bits(states[0]) == bits(states[1])
@@ -299,7 +258,7 @@ def wrong_answers(one: Trial, parameters: Parameters, check: int) -> np.ndarray:
     batch = draw_batch(one.task, seed=one.seed, purpose=CHECK, index=check, size=10_000)
     w_in, w_rec, bias, w_out, bias_out = (each.astype(np.float64) for each in parameters)
     h = np.zeros((10_000, one.hidden))
-    for symbols in batch.symbols:
+    for symbols in batch.inputs:
         x = h @ w_rec.T + w_in.T[symbols] + bias
         h = np.tanh(x) if one.activation == "tanh" else 1 / (1 + np.exp(-x))
     return (h @ w_out.T + bias_out).argmax(-1) != batch.targets
@@ -314,7 +273,7 @@ def test_a_check_counts_every_wrong_answer(
     errors = int(wrong_answers(one, parameters, check).sum())
     assert 1_000 < errors < 9_000
     for stop_at in (errors + 1, 20_000):
-        found = engine.count_errors(one, parameters, check=check, stop_at=stop_at)
+        found = engine.count_errors(one, parameters, index=check, stop_at=stop_at)
         assert found == (errors, 10_000)
 
 
@@ -322,14 +281,14 @@ def test_a_check_counts_every_wrong_answer(
 def test_a_check_ends_with_the_error_that_it_stops_at(engine: Engine, stop_at: int) -> None:
     one, parameters = answering("basic_tanh")
     places = np.flatnonzero(wrong_answers(one, parameters, check=1))
-    found = engine.count_errors(one, parameters, check=1, stop_at=stop_at)
+    found = engine.count_errors(one, parameters, index=1, stop_at=stop_at)
     assert found == (stop_at, places[stop_at - 1] + 1)
 
 
 def test_a_check_may_stop_at_its_very_last_error(engine: Engine) -> None:
     one, parameters = answering("basic_tanh")
     places = np.flatnonzero(wrong_answers(one, parameters, check=1))
-    found = engine.count_errors(one, parameters, check=1, stop_at=len(places))
+    found = engine.count_errors(one, parameters, index=1, stop_at=len(places))
     assert found == (len(places), places[-1] + 1)
 
 
@@ -383,12 +342,12 @@ def test_parameters_that_are_not_finite_leave_nothing_to_the_next(name: str) -> 
 
     def looked() -> tuple[object, ...]:
         found = engine.gradients(SMALL, parameters, data)
-        count = engine.count_errors(SMALL, parameters, check=1, stop_at=100)
+        count = engine.count_errors(SMALL, parameters, index=1, stop_at=100)
         return bits(State(found.grads)), found.loss, found.norm, found.omega, count
 
     before = looked()
     assert math.isnan(engine.gradients(SMALL, broken, data).loss)
-    engine.count_errors(SMALL, broken, check=1, stop_at=100)
+    engine.count_errors(SMALL, broken, index=1, stop_at=100)
     assert looked() == before
 
 
@@ -462,7 +421,7 @@ def test_an_engine_leaves_denormal_numbers_to_others(engine: Engine) -> None:
     tiny, parameters = np.full(100, 1e-40, dtype=np.float32), start(SMALL).parameters
     engine.advance(SMALL, State(parameters), 1)
     assert (tiny * np.float32(0.5)).all()
-    engine.count_errors(SMALL, parameters, check=1, stop_at=100)
+    engine.count_errors(SMALL, parameters, index=1, stop_at=100)
     assert (tiny * np.float32(0.5)).all()
     engine.gradients(SMALL, parameters, batch_of(SMALL))
     assert (tiny * np.float32(0.5)).all()

@@ -53,7 +53,7 @@ def test_gradients_cost_and_omega_equal_the_formulas(
             parameters.w_out,
             parameters.bias_out,
         ),
-        np.eye(6)[batch.symbols],
+        np.eye(6)[batch.inputs],
         batch.targets,
         trial.activation,
         trial.omega_weight,

@@ -6,8 +6,11 @@
 | `operations` | that, and a few more instructions, as functions for compiled Python |
 | `products` | products of any shape, cut into tiles |
 | `units` | tanh and eˣ |
-| `network` | where numbers lie, padded and aligned |
-| `kernel` | the stages of an update, and the loop over updates |
+| `network`, `steps` | where numbers lie, padded and aligned |
+| `batches` | a batch is drawn into its place |
+| `inputs` | what enters a step, and its way back |
+| `costs` | what comes out, what it costs, and whether it is wrong |
+| `kernel` | the recurrence, Ω, clipping, the step; and the loop over updates |
 | `engine` | what the training loop calls |
 """
 

@@ -10,8 +10,8 @@ from numba import njit
 
 from rnnlab.bounds import WRONG_ABOVE
 from rnnlab.engines.fused_cpu.microkernel import LANES
-from rnnlab.engines.fused_cpu.network import Network, Work, step_of
-from rnnlab.engines.fused_cpu.operations import floats, integers
+from rnnlab.engines.fused_cpu.network import Network, Work
+from rnnlab.engines.fused_cpu.operations import doubles, floats, integers
 from rnnlab.engines.fused_cpu.products import (
     FLOAT_BYTES,
     Matrix,
@@ -19,11 +19,11 @@ from rnnlab.engines.fused_cpu.products import (
     Start,
     multiply,
 )
+from rnnlab.engines.fused_cpu.steps import step_of
 from rnnlab.engines.fused_cpu.units import exp_of_negative, log
 
 _FAR_BELOW = np.float32(-1e30)
 """Its exponential is 0, whatever is taken off it."""
-_ZERO = np.float32(0)
 _LOGARITHMS = 16
 """Rows of which one logarithm is taken together: their product stays finite."""
 
@@ -64,13 +64,22 @@ def cost(gradient: Network, work: Work, steps: int) -> float:
     """Compute C, put e in the place of y, and sum ∂C/∂b_out."""
     rows = asked_rows(work, steps)
     loss = squares_missed(work) if work.numbers else surprise(work, rows)
-    total = floats(gradient.bias_out, work.answers)
-    total[:] = _ZERO
+    sum_errors(gradient, work, rows)
+    return loss
+
+
+@njit(error_model="numpy", nogil=True)
+def sum_errors(gradient: Network, work: Work, rows: int) -> None:
+    """Compute ∂C/∂b_out in float64: rows at each step are many, and much alike."""
+    total = doubles(work.bias_sums, work.answers)
+    total[:] = 0.0
     for row in range(rows):
         e = floats(work.y + FLOAT_BYTES * row * work.answers, work.answers)
         for output in range(work.answers):
             total[output] += e[output]
-    return loss
+    bias_out = floats(gradient.bias_out, work.answers)
+    for output in range(work.answers):
+        bias_out[output] = total[output]
 
 
 @njit(error_model="numpy", nogil=True)
@@ -106,7 +115,7 @@ def surprise(work: Work, rows: int) -> float:
             largest = max(largest, of_row[output])
         for output in range(answers):
             of_row[output] -= largest
-        loss -= of_row[classes[row]]
+        loss -= np.float64(of_row[classes[row]])
     for i in range(rows * answers):
         y[i] = exp_of_negative(y[i])
     product = 1.0
@@ -124,7 +133,7 @@ def surprise(work: Work, rows: int) -> float:
         if row % _LOGARITHMS == 0:
             loss += log(product)
             product = 1.0
-    return (loss + log(product)) / rows
+    return float(loss + log(product)) / rows
 
 
 @njit(error_model="numpy", nogil=True)

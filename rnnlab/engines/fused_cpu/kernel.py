@@ -36,7 +36,7 @@ from rnnlab.engines.fused_cpu.inputs import (
     sum_symbols,
 )
 from rnnlab.engines.fused_cpu.microkernel import LANES
-from rnnlab.engines.fused_cpu.network import Network, Work, step_of
+from rnnlab.engines.fused_cpu.network import Network, Work
 from rnnlab.engines.fused_cpu.operations import (
     denormals_to_zero,
     floats,
@@ -51,6 +51,7 @@ from rnnlab.engines.fused_cpu.products import (
     Start,
     multiply,
 )
+from rnnlab.engines.fused_cpu.steps import step_of
 from rnnlab.engines.fused_cpu.units import tanh
 from rnnlab.rng import TRAIN
 
@@ -434,7 +435,7 @@ def finite(network: Network) -> bool:
 
 @njit(error_model="numpy", nogil=True)
 def advance(
-    draw: Callable[..., int],
+    draw: Callable[..., None],
     settings: Settings,
     network: Network,
     gradient: Network,
@@ -491,7 +492,7 @@ def advance(
 
 @njit(error_model="numpy", nogil=True)
 def count_errors(
-    draw: Callable[..., int],
+    draw: Callable[..., None],
     settings: Settings,
     network: Network,
     work: Work,

@@ -10,10 +10,8 @@ counted in and out, and that costs more than a step of a small network.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from rnnlab.engines.fused_cpu.microkernel import LANES
-from rnnlab.engines.fused_cpu.products import FLOAT_BYTES
 from rnnlab.state import Parameters
 
 _LINE_BYTES = 64
@@ -118,6 +116,8 @@ class Work(NamedTuple):
     """(inputs, width): W_in u + b for each symbol."""
     from_bias: int
     """(answers): b_out, and far below it where it is padded before a softmax."""
+    bias_sums: int
+    """(answers), float64: ∂C/∂b_out, while it is summed."""
     y: int
     """(batch, answers), or as many for each step: W_out h + b_out, then ∂C/∂ of it."""
     h: int
@@ -139,12 +139,6 @@ class Work(NamedTuple):
     """(batch): Ω's terms of each example."""
     shifted: int
     """(block, batch, width): h_{t−1} + factor_t v_t."""
-
-
-@njit(error_model="numpy", nogil=True)
-def step_of(base: int, t: int, work: Work) -> int:
-    """Give the address of step t of an array (time, batch, width)."""
-    return base + FLOAT_BYTES * t * work.batch * work.width
 
 
 class Memory:
@@ -293,6 +287,7 @@ def work(
         w_out_t=memory.floats(hidden, answers).ctypes.data,
         arriving=memory.floats(of_symbols, width).ctypes.data,
         from_bias=memory.floats(answers).ctypes.data,
+        bias_sums=memory.keep(np.zeros(answers)).ctypes.data,
         y=memory.floats(steps, batch, answers).ctypes.data,
         h=memory.floats(places, batch, width).ctypes.data,
         v=memory.floats(back_places, batch, width).ctypes.data,

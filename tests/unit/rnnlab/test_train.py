@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import checkpoints, trial
 
-from rnnlab import Result, TemporalOrder, Trial
+from rnnlab import Result, TemporalOrder, Trial, rng
 from rnnlab.checkpoint import Checkpoints
 from rnnlab.data import Batch, draw_batch
 from rnnlab.engines import Engine, Gradients, choose
@@ -37,9 +37,15 @@ class Scripted:
         return self.within.advance(trial, state, updates)
 
     def count_errors(
-        self, trial: Trial, parameters: Parameters, *, check: int, stop_at: int
+        self,
+        trial: Trial,
+        parameters: Parameters,
+        *,
+        purpose: int = rng.CHECK,
+        index: int,
+        stop_at: int,
     ) -> tuple[int, int]:
-        found = self.errors.get(check)
+        found = self.errors.get(index)
         return (stop_at, 130) if found is None else (found, 10_000)
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
@@ -362,7 +368,7 @@ def test_a_check_stops_at_exactly_the_last_error_that_matters(stop_at: int) -> N
     """One sequence after the other, also where the engine takes several blocks."""
     one = Trial(task=TemporalOrder(length=12), hidden=6)
     parameters = fresh(one).parameters
-    errors, sequences = ENGINE.count_errors(one, parameters, check=4, stop_at=stop_at)
+    errors, sequences = ENGINE.count_errors(one, parameters, index=4, stop_at=stop_at)
     wrong = 0
     for number in range(sequences):
         batch = draw_batch(one.task, seed=0, purpose=CHECK, index=4, size=1, first=number)
@@ -375,7 +381,7 @@ def test_a_check_stops_at_exactly_the_last_error_that_matters(stop_at: int) -> N
 def answer(one: Trial, parameters: Parameters, batch: Batch) -> int:
     """Run the network step by step in float64."""
     h = np.zeros(one.hidden)
-    for symbol in batch.symbols[:, 0]:
+    for symbol in batch.inputs[:, 0]:
         h = np.tanh(parameters.w_rec @ h + parameters.w_in[:, symbol] + parameters.bias)
     return int((parameters.w_out @ h + parameters.bias_out).argmax())
 

@@ -41,7 +41,7 @@ def test_updates_and_checks_are_told_apart() -> None:
     assert metered.spent.update_s > 0
     assert metered.spent.check_s == 0
     before = metered.spent.update_s
-    metered.count_errors(trial(), state.parameters, check=1, stop_at=10**9)
+    metered.count_errors(trial(), state.parameters, index=1, stop_at=10**9)
     assert metered.spent.check_s > 0
     assert metered.spent.update_s == before
 

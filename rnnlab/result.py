@@ -52,6 +52,9 @@ class Result:
     """Updates at the first check with under 1 % wrong of 10,000."""
     zero_errors_at: int | None
     """Updates at the first check with none wrong of 10,000."""
+    test_errors: tuple[int, ...] | None = None
+    """Wrong sequences of 10,000 at each of the trial's `test_lengths`; None where it was not
+    tested: it asks for none, or was not solved."""
     engine: str
     """The engine that trained it."""
     numerics_id: str

@@ -62,6 +62,9 @@ class Trial:
     stop: Stop = "below_1_percent"
     """Which check ends the trial: the first with under 1 % wrong, or the first with none wrong."""
 
+    test_lengths: tuple[int, ...] = ()
+    """Lengths at which a solved trial is tested, on 10,000 fresh sequences each."""
+
     seed: int = 0
     """Replicate: decides every random number of the trial."""
 
@@ -88,6 +91,7 @@ class Trial:
         if self.lr <= 0:
             raise ValueError(f"lr must be positive, got {self.lr}. A usual value is 0.01.")
         self._check_clipping()
+        self._check_test_lengths()
         _require_finite("omega_weight", self.omega_weight)
         if self.omega_weight < 0:
             raise ValueError(
@@ -108,6 +112,14 @@ class Trial:
                 "repair_nonfinite is True but clip_norm is None: the authors repair "
                 "gradients only under clipping. Set clip_norm, or leave the repair off."
             )
+
+    def _check_test_lengths(self) -> None:
+        if not isinstance(self.test_lengths, tuple):
+            raise ValueError(
+                f"test_lengths must be a tuple such as (50, 100), got {self.test_lengths!r}."
+            )
+        for length in self.test_lengths:
+            self.task.of_length(length)
 
     @property
     def activation(self) -> Activation:

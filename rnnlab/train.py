@@ -10,7 +10,7 @@ from rnnlab import rng
 from rnnlab.checkpoint import Checkpoints
 from rnnlab.data import draw_batch
 from rnnlab.diagnostics import spectral_radius
-from rnnlab.engines import Engine
+from rnnlab.engines import CHECK_SEQUENCES, Engine
 from rnnlab.init import initial_parameters
 from rnnlab.result import Check, Result
 from rnnlab.spec import Outcome, Trial, require_budget
@@ -177,16 +177,33 @@ def result_of(trial: Trial, state: State, engine: Engine, budget: int) -> Result
     if state.update > budget:
         seen = tuple(check for check in state.checks if check.update <= budget)
         state = replace(state, update=budget, checks=seen, diverged=False)
+    outcome = outcome_of(trial, state)
     return Result(
         trial_id=trial.trial_id,
-        outcome=outcome_of(trial, state),
+        outcome=outcome,
         updates=state.update,
         solved_at=state.solved_at,
         zero_errors_at=state.zero_errors_at,
+        test_errors=tested(trial, state, engine) if outcome == "solved" else None,
         engine=engine.name,
         numerics_id=engine.numerics_id,
         checks=state.checks,
     )
+
+
+def tested(trial: Trial, state: State, engine: Engine) -> tuple[int, ...] | None:
+    """Count wrong sequences of 10,000 fresh ones at each length asked for."""
+    found = [
+        engine.count_errors(
+            replace(trial, task=trial.task.of_length(length)),
+            state.parameters,
+            purpose=rng.TEST,
+            index=length,
+            stop_at=CHECK_SEQUENCES + 1,
+        )[0]
+        for length in trial.test_lengths
+    ]
+    return tuple(found) or None
 
 
 def _mean(total: float, count: int) -> float:

@@ -46,6 +46,7 @@ def result_columns(result: Result) -> dict[str, Any]:
         "updates": result.updates,
         "solved_at": result.solved_at,
         "zero_errors_at": result.zero_errors_at,
+        "test_errors": result.test_errors,
         "error_rate": last.error_rate if last else None,
         "error_rate_of": last.sequences if last else None,
         **{name: getattr(last, name) if last else None for name in _seen_by_check()},
@@ -111,7 +112,7 @@ def task_defaults() -> dict[str, dict[str, Any]]:
 
 
 def plain_type(annotation: Any) -> type:
-    """Reduce an annotation to int, float, bool or str.
+    """Reduce an annotation to int, float, bool, str, or tuple for a list of whole numbers.
 
     Raises:
         TypeError: If a column cannot hold such values.
@@ -126,9 +127,13 @@ def plain_type(annotation: Any) -> type:
         kept = [each for each in get_args(annotation) if each is not types.NoneType]
         if len(kept) == 1:
             return plain_type(kept[0])
+    if annotation == tuple[int, ...]:
+        return tuple
     if annotation in (int, float, bool, str):
         return annotation
-    raise TypeError(f"A column cannot hold {annotation}: use int, float, bool or str.")
+    raise TypeError(
+        f"A column cannot hold {annotation}: use int, float, bool, str or tuple[int, ...]."
+    )
 
 
 def _seen_by_check() -> list[str]:
@@ -141,6 +146,7 @@ def _result_types() -> dict[str, type]:
         "updates": int,
         "solved_at": int,
         "zero_errors_at": int,
+        "test_errors": tuple,
         "error_rate": float,
         "error_rate_of": int,
         **dict.fromkeys(_seen_by_check(), float),

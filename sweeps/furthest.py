@@ -67,6 +67,8 @@ def _require_agreement(table: pa.Table, names: list[str]) -> None:
 
 def _same_bits(a: pa.Array, b: pa.Array) -> pa.Array:
     """Compare two columns: NaN equals NaN, 0.0 is not −0.0, null equals null."""
+    if pa.types.is_list(a.type):  # which Arrow cannot compare
+        return pa.array([x == y for x, y in zip(a.to_pylist(), b.to_pylist(), strict=True)])
     if pa.types.is_floating(a.type):
         a, b = a.view(pa.int64()), b.view(pa.int64())
     both_null = _and(_call("is_null", a), _call("is_null", b))

@@ -14,7 +14,13 @@ SCHEMA_NUMBER = 1
 KEY = {"trial_id", "numerics_id"}
 """Columns without which a file is no part."""
 _NUMBER = b"rnnlab_schema"
-_ARROW = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
+_ARROW = {
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    str: pa.string(),
+    tuple: pa.list_(pa.int64()),
+}
 
 
 def schema(columns: Mapping[str, type]) -> pa.Schema:

@@ -171,6 +171,8 @@ def bits(value: Any) -> Any:
         >>> bits(float("nan")) == bits(float("nan")), bits(0.0) == bits(-0.0)
         (True, False)
     """
+    if isinstance(value, list):  # as a tuple is kept
+        return tuple(value)
     return struct.pack("<d", value) if isinstance(value, float) else value
 
 

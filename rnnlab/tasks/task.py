@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 Cost = Literal["class_at_end", "class_at_each_step", "value_at_end"]
 """What is asked, and with it the cost and what counts as wrong; see `rnnlab.costs`."""
@@ -71,6 +71,14 @@ class Task(ABC):
             word: 32 random bits of the batch.
         """
         return length
+
+    def of_length(self, length: int) -> Self:
+        """Give the same task with one length.
+
+        Raises:
+            ValueError: If it cannot be drawn.
+        """
+        return replace(self, length=length, length_max=None)
 
     @property
     def longest(self) -> int:

@@ -1,0 +1,49 @@
+"""Does MSGD-CR solve all the pathological problems, with one model for lengths 50 to 200?
+
+Pascanu, Mikolov & Bengio (ICML 2013), Section 4.1.2 to 4.1.5: five seeds of each; for the
+memorisation problems a model for each length.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from rnnlab import (
+    Addition,
+    Memorisation,
+    Multiplication,
+    RandomPermutation,
+    Task,
+    TemporalOrder,
+    ThreeBitOrder,
+    Trial,
+)
+from sweeps.sweep import Sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+ANY: dict[str, int] = {"length": 50, "length_max": 200}
+PROBLEMS: dict[str, tuple[list[Task], dict[str, Any]]] = {
+    "temporal order": ([TemporalOrder(**ANY)], {"clip_norm": 6.0, "omega_weight": 2.0}),
+    "3-bit temporal order": (
+        [ThreeBitOrder(**ANY)],
+        {"hidden": 100, "clip_norm": 6.0, "omega_weight": 2.0},
+    ),
+    "addition": ([Addition(**ANY)], {"clip_norm": 6.0, "omega_weight": 0.5}),
+    "multiplication": ([Multiplication(**ANY)], {"clip_norm": 6.0, "omega_weight": 0.5}),
+    "random permutation": (
+        [RandomPermutation(**ANY)],
+        {"hidden": 100, "clip_norm": 6.0, "omega_weight": 1.0},
+    ),
+    "memorisation, 5 bits": (
+        [Memorisation(length=length) for length in (50, 100, 150, 200)],
+        {"batch": 32, "clip_norm": 1.0, "omega_weight": 2.0},
+    ),
+    "memorisation, 20 bits": (
+        [
+            Memorisation(length=length, values=5, positions=10)
+            for length in (50, 100, 150, 200)
+        ],
+        {"hidden": 100, "clip_norm": 1.0, "omega_weight": 2.0},
+    ),
+}

@@ -21,6 +21,7 @@ SCIENCE = (
     "omega.py",
     "rng.py",
     "tasks",
+    "threshold.py",
     "train.py",
 )
 """Sources of `rnnlab` that decide numbers; the others move them about."""

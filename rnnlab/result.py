@@ -52,6 +52,8 @@ class Result:
     """Updates at the first check with under 1 % wrong of 10,000."""
     zero_errors_at: int | None
     """Updates at the first check with none wrong of 10,000."""
+    clip_threshold: float | None = None
+    """Threshold in use: the trial's `clip_norm`, or what its `clip_multiple` came to."""
     test_errors: tuple[int, ...] | None = None
     """Wrong sequences of 10,000 at each of the trial's `test_lengths`; None where it was not
     tested: it asks for none, or was not solved."""

@@ -50,6 +50,10 @@ class Trial:
     clip_by: ClipBy = "norm"
     """What is clipped at the threshold: the norm, or each entry (Mikolov's variant)."""
 
+    clip_multiple: float | None = None
+    """Clip at this multiple of the mean gradient norm that is measured while clipping at
+    `clip_norm`; see `rnnlab.threshold`. None clips at `clip_norm` itself."""
+
     omega_weight: float = 0.0
     """Factor of the regulariser Ω (Eq. 9); 0 trains without it."""
 
@@ -100,6 +104,14 @@ class Trial:
             )
 
     def _check_clipping(self) -> None:
+        if self.clip_multiple is not None:
+            _require_finite("clip_multiple", self.clip_multiple)
+            if self.clip_multiple <= 0 or self.clip_norm is None:
+                raise ValueError(
+                    f"clip_multiple is {self.clip_multiple}, with clip_norm "
+                    f"{self.clip_norm}. It must be positive, and clip_norm a threshold: "
+                    "under it the mean norm is measured that is multiplied."
+                )
         if self.clip_norm is not None:
             _require_finite("clip_norm", self.clip_norm)
             if self.clip_norm <= 0:

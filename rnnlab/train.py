@@ -15,6 +15,7 @@ from rnnlab.init import initial_parameters
 from rnnlab.result import Check, Result
 from rnnlab.spec import Outcome, Trial, require_budget
 from rnnlab.state import State, Totals
+from rnnlab.threshold import CHECKS, keep, threshold, unmeasured
 
 CHEAP_S = 1.0
 """A trial that took less is trained again rather than waited for until it is on the disk."""
@@ -80,18 +81,21 @@ def training(
         ValueError: If the budget is not a positive multiple of `trial.check_every`.
     """
     require_budget(trial.check_every, budget)
-    keep = checkpoint or Checkpoints()
-    kept = keep.load(trial, engine.numerics_id)
+    saved = checkpoint or Checkpoints()
+    kept = saved.load(trial, engine.numerics_id)
     state = kept or fresh(trial)
     chunk = 10
     cheap_until = 0.0 if kept else time.monotonic() + CHEAP_S
     try:
         yield state
+        for _ in measuring(trial, engine, chunk_s):
+            yield state
+        clipped = replace(trial, clip_norm=threshold(trial, engine), clip_multiple=None)
         given_at = saved_at = time.monotonic()
         while not finished(trial, state, budget):
-            state, chunk = advance_chunk(trial, state, engine, chunk, chunk_s)
+            state, chunk = advance_chunk(clipped, state, engine, chunk, chunk_s)
             if time.monotonic() - saved_at >= checkpoint_every_s:
-                keep.save(trial, engine.numerics_id, state)
+                saved.save(trial, engine.numerics_id, state)
                 kept, saved_at = state, time.monotonic()
             if time.monotonic() - given_at >= chunk_s or finished(trial, state, budget):
                 yield state
@@ -99,7 +103,16 @@ def training(
     finally:
         if state is not kept:
             durable = time.monotonic() >= cheap_until
-            keep.save(trial, engine.numerics_id, state, durable=durable)
+            saved.save(trial, engine.numerics_id, state, durable=durable)
+
+
+def measuring(trial: Trial, engine: Engine, chunk_s: float) -> Generator[State]:
+    """Train what the trial's threshold is measured on; give states on the way."""
+    for one in unmeasured(trial, engine):
+        budget, last = CHECKS * one.check_every, fresh(one)
+        for last in training(one, budget=budget, engine=engine, chunk_s=chunk_s):
+            yield last
+        keep(one, engine, last)
 
 
 def advance_chunk(
@@ -184,6 +197,7 @@ def result_of(trial: Trial, state: State, engine: Engine, budget: int) -> Result
         updates=state.update,
         solved_at=state.solved_at,
         zero_errors_at=state.zero_errors_at,
+        clip_threshold=threshold(trial, engine),
         test_errors=tested(trial, state, engine) if outcome == "solved" else None,
         engine=engine.name,
         numerics_id=engine.numerics_id,

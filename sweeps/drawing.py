@@ -1,5 +1,6 @@
 """From a sweep's table to its figure, and to a DataFrame for a notebook."""
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from sweeps.selection import Chosen, Selection, resolve, sweep_command
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sweeps.experiment import Draw
 
 
 def draw(chosen: Chosen) -> list[str]:
@@ -36,7 +39,7 @@ def draw(chosen: Chosen) -> list[str]:
     from sweeps.figures import save
 
     try:
-        figure = experiment.draw(results)
+        figure = experiment.draw(*_wanted(experiment.draw, chosen, results))
     except Exception as error:
         raise ExperimentError(told(experiment.path, error)) from error
     try:
@@ -45,6 +48,25 @@ def draw(chosen: Chosen) -> list[str]:
         raise SweepError(
             f"The figure cannot be written to {chosen.place.address} ({error.strerror or error})."
         ) from None
+
+
+def _wanted(
+    draw: "Draw", chosen: Chosen, results: "pd.DataFrame"
+) -> "tuple[pd.DataFrame, ...]":
+    """Give what a `draw` takes: the table, and where it has a second parameter the history."""
+    if len(inspect.signature(draw).parameters) < 2:
+        return (results,)
+    return results, history(chosen)
+
+
+def history(chosen: Chosen) -> "pd.DataFrame":
+    """Give the checks of the chosen trials up to the budget, one row each."""
+    from sweeps.store import Store
+
+    wanted = {trial.trial_id for trial in chosen.trials}
+    checks = Store(chosen.place).history().to_pandas()
+    here = checks["trial_id"].isin(wanted) & (checks["update"] <= chosen.budget)
+    return checks[here].reset_index(drop=True)
 
 
 def table(chosen: Chosen) -> "pd.DataFrame":

@@ -47,6 +47,6 @@ sweep = Sweep(
 
 def draw(results: "pd.DataFrame") -> "Figure":
     """Draw the share of wrong sequences against their length, a line a seed."""
-    from sweeps.figures_of_lengths import error_against_length
+    from sweeps.figures import error_against_length
 
     return error_against_length(results, sweep.trials)

@@ -47,3 +47,25 @@ PROBLEMS: dict[str, tuple[list[Task], dict[str, Any]]] = {
         {"hidden": 100, "clip_norm": 1.0, "omega_weight": 2.0},
     ),
 }
+TRIALS: dict[str, list[Trial]] = {
+    name: [
+        Trial(task=task, init="basic_tanh", seed=seed, **settings)
+        for seed in range(5)
+        for task in tasks
+    ]
+    for name, (tasks, settings) in PROBLEMS.items()
+}
+
+sweep = Sweep(
+    name="pathological",
+    budget=5_000_000,
+    quick_budget=20_000,
+    trials=[trial for of_one in TRIALS.values() for trial in of_one],
+)
+
+
+def draw(results: "pd.DataFrame", history: "pd.DataFrame") -> "Figure":
+    """Draw success by problem, and the error of every trial against updates."""
+    from sweeps.figures import problems
+
+    return problems(results, history, TRIALS)

@@ -1,11 +1,6 @@
-"""Figures: one palette, one set of axis labels, intervals and n on every one.
-
-A figure is drawn from the table alone, and from a partial table too: it says what is
-missing. matplotlib is imported here and this module only where something is drawn.
-"""
+"""Success rates, with their intervals: panels side by side, a line a variant."""
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,16 +10,9 @@ from matplotlib.lines import Line2D
 
 from rnnlab import Trial
 from sweeps.columns import trial_columns
-from sweeps.places import Place, joined
+from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
 from sweeps.statistics import wilson
 
-PALETTE = ("#c44e52", "#4c72b0", "#2f8f5b", "#8172b3", "#937860")
-MARKERS = ("o", "s", "D", "^", "v")
-LABELS = {
-    "sigmoid": "sigmoid",
-    "basic_tanh": "basic tanh",
-    "smart_tanh": "smart tanh",
-}
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.5, 3.9
 DODGE = 0.018
 """Sideways shift between two lines' points, as a share of the axis, so none hides one."""
@@ -74,11 +62,11 @@ def success_panels(
     ticks = sorted(planned[x].unique())
     for place, (axis, value) in enumerate(zip(axes, panels, strict=True)):
         axis.set_title(LABELS.get(value, value))
-        done = len(_matching(results, {panel: value}))
-        _say_what_is_missing(axis, done, len(_matching(planned, {panel: value})))
+        done = len(matching(results, {panel: value}))
+        _say_what_is_missing(axis, done, len(matching(planned, {panel: value})))
         for number, (name, fields) in enumerate(lines.items()):
             where = {panel: value, **fields}
-            cells = _cells(_matching(results, where), _matching(planned, where), x)
+            cells = _cells(matching(results, where), matching(planned, where), x)
             _draw_line(axis, cells, name, number, len(lines), ticks)
         _dress(axis, ticks, x_label, first=place == 0)
     figure.legend(
@@ -89,36 +77,6 @@ def success_panels(
     )
     figure.supxlabel(_caption(results, planned), fontsize=8)
     return figure
-
-
-def save(figure: Figure, place: Place, stem: str) -> list[str]:
-    """Write a figure as SVG and PNG, the same bytes for the same figure.
-
-    Args:
-        figure: What to write.
-        place: Where.
-        stem: Its name without ending.
-
-    Returns:
-        The addresses of the two files.
-    """
-    import matplotlib as mpl
-
-    svg, png = BytesIO(), BytesIO()
-    with mpl.rc_context({"svg.hashsalt": stem, "svg.fonttype": "none"}):
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-    written = {f"{stem}.svg": svg.getvalue(), f"{stem}.png": png.getvalue()}
-    for name, data in written.items():
-        place.replace(name, data)
-    return [joined(place, name) for name in written]
-
-
-def _matching(table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
-    for column, value in where.items():
-        here = table[column]
-        table = table[here.isna() if value is None else here == value]
-    return table
 
 
 def _cells(results: pd.DataFrame, planned: pd.DataFrame, x: str) -> list[Cell]:

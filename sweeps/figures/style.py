@@ -1,0 +1,49 @@
+"""What all figures share: palette, labels, and how they are written."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sweeps.places import Place, joined
+
+PALETTE = ("#c44e52", "#4c72b0", "#2f8f5b", "#8172b3", "#937860")
+MARKERS = ("o", "s", "D", "^", "v")
+LABELS = {
+    "sigmoid": "sigmoid",
+    "basic_tanh": "basic tanh",
+    "smart_tanh": "smart tanh",
+}
+
+
+def save(figure: Figure, place: Place, stem: str) -> list[str]:
+    """Write a figure as SVG and PNG, the same bytes for the same figure.
+
+    Args:
+        figure: What to write.
+        place: Where.
+        stem: Its name without ending.
+
+    Returns:
+        The addresses of the two files.
+    """
+    import matplotlib as mpl
+
+    svg, png = BytesIO(), BytesIO()
+    with mpl.rc_context({"svg.hashsalt": stem, "svg.fonttype": "none"}):
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
+    written = {f"{stem}.svg": svg.getvalue(), f"{stem}.png": png.getvalue()}
+    for name, data in written.items():
+        place.replace(name, data)
+    return [joined(place, name) for name in written]
+
+
+def matching(table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
+    """Give the rows that have these values; None means null."""
+    for column, value in where.items():
+        here = table[column]
+        table = table[here.isna() if value is None else here == value]
+    return table

@@ -25,6 +25,9 @@ LANES = 16
 """Floats in a vector of ours, and the unit of padding."""
 
 FLOAT = ir.FloatType()
+_BITS = ir.IntType(32)
+_FRACTION_BITS, _BIAS = 23, 127
+"""Of a float32."""
 DOUBLE = ir.DoubleType()
 INDEX = ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
@@ -233,6 +236,14 @@ def multiply_add(builder: Builder, a: Value, b: Value, c: Value, fused: bool) ->
         module, ir.FunctionType(kind, [kind] * 3), name
     )
     return builder.call(fma, [a, b, c])
+
+
+def two_to_the(builder: Builder, shifted: Value) -> Value:
+    """Emit 2ⁿ for a float n + 1.5·2²³: its last bits are n, and move to the exponent's place."""
+    bits = builder.bitcast(shifted, _BITS)
+    exponent = builder.shl(bits, ir.Constant(_BITS, _FRACTION_BITS))
+    biased = builder.add(exponent, ir.Constant(_BITS, _BIAS << _FRACTION_BITS))
+    return builder.bitcast(biased, FLOAT)
 
 
 def number(value: int) -> Value:

@@ -107,6 +107,17 @@ fma: Callable[[np.float32, np.float32, np.float32], np.float32] = _intrinsic(_fm
 """Compute a·b + c, in one rounding where the machine can."""
 
 
+def _two_to_the(typingctx: Any, shifted: Any) -> Any:
+    def codegen(context: Any, builder: Builder, _: Any, values: Any) -> Value:
+        return microkernel.two_to_the(builder, values[0])
+
+    return types.float32(types.float32), codegen
+
+
+two_to_the: Callable[[np.float32], np.float32] = _intrinsic(_two_to_the)
+"""Compute 2ⁿ from n + 1.5·2²³, whose last bits are n; −126 ≤ n ≤ 127."""
+
+
 def _denormals_to_zero(typingctx: Any) -> Any:
     def codegen(context: Any, builder: Builder, _: Any, values: Any) -> Value:
         return microkernel.denormals_to_zero(builder, _TRIPLE)

@@ -9,9 +9,10 @@ import math
 import numpy as np
 from numba import njit
 
-from rnnlab.engines.fused_cpu.operations import fma
+from rnnlab.engines.fused_cpu.operations import fma, two_to_the
 
 _ONE = np.float32(1)
+_ZERO = np.float32(0)
 _LIMIT = np.float32(8)
 """Beyond it tanh is 1 − 2e-7, and stays so here."""
 
@@ -25,9 +26,16 @@ _Q2 = np.float32(0.02616447225024352)
 _Q3 = np.float32(0.0003411304715882533)
 _Q4 = np.float32(8.522520534753338e-07)
 
-_SQUARINGS = 12
-_LEAST = -100.0
-"""e⁻¹⁰⁰ is denormal in float32, and so 0."""
+_LEAST = np.float32(-87)
+"""Below it eˣ is denormal in float32, and so 0."""
+_SHIFT = np.float32(1.5 * 2**23)
+"""Added to a small float, it leaves no bits for a fraction: the sum is rounded."""
+_PER_LN2 = np.float32(1 / math.log(2))
+_LN2_HEAD = np.float32(0.693359375)
+"""ln 2 in few bits, so that a small multiple of it is exact."""
+_LN2_TAIL = np.float32(math.log(2) - 0.693359375)
+_SERIES = tuple(np.float32(1 / math.factorial(k)) for k in range(8))
+"""Of eʳ."""
 
 
 @njit(error_model="numpy", nogil=True, inline="always")
@@ -45,13 +53,19 @@ def tanh(x: np.float32) -> np.float32:
 
 
 @njit(error_model="numpy", nogil=True, inline="always")
-def exp_of_negative(x: float) -> float:
-    """Give eˣ for x ≤ 0, to 1e-8: (e^(x/4096))^4096, by twelve squarings in float64."""
-    r = max(x, _LEAST) / 2**_SQUARINGS
-    power = 1 + r * (1 + r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r / 120))))
-    for _ in range(_SQUARINGS):
-        power *= power
-    return power
+def exp_of_negative(x: np.float32) -> np.float32:
+    """Give eˣ for x ≤ 0, within 2 units in the last place; 0 below −87.
+
+    x = n ln 2 + r with |r| ≤ ½ ln 2, so eˣ = 2ⁿ eʳ, and eʳ by its series to r⁷/7!.
+    """
+    near = max(x, _LEAST)
+    shifted = fma(near, _PER_LN2, _SHIFT)
+    n = shifted - _SHIFT
+    r = fma(n, -_LN2_TAIL, fma(n, -_LN2_HEAD, near))
+    power = fma(r, _SERIES[7], _SERIES[6])
+    power = fma(fma(fma(power, r, _SERIES[5]), r, _SERIES[4]), r, _SERIES[3])
+    power = fma(fma(fma(power, r, _SERIES[2]), r, _ONE), r, _ONE)
+    return _ZERO if x < _LEAST else power * two_to_the(shifted)
 
 
 @njit(error_model="numpy", nogil=True, inline="always")

@@ -198,14 +198,14 @@ def result_of(trial: Trial, state: State, engine: Engine, budget: int) -> Result
         solved_at=state.solved_at,
         zero_errors_at=state.zero_errors_at,
         clip_threshold=threshold(trial, engine),
-        test_errors=tested(trial, state, engine) if outcome == "solved" else None,
+        test_errors=errors_by_length(trial, state, engine) if outcome == "solved" else None,
         engine=engine.name,
         numerics_id=engine.numerics_id,
         checks=state.checks,
     )
 
 
-def tested(trial: Trial, state: State, engine: Engine) -> tuple[int, ...] | None:
+def errors_by_length(trial: Trial, state: State, engine: Engine) -> tuple[int, ...] | None:
     """Count wrong sequences of 10,000 fresh ones at each length asked for."""
     found = [
         engine.count_errors(

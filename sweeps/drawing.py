@@ -75,8 +75,6 @@ def table(chosen: Chosen) -> "pd.DataFrame":
 
     wanted = {trial.trial_id for trial in chosen.trials}
     results = Store(chosen.place).read().to_pandas()
-    for name in ("test_lengths", "test_errors"):  # as a trial has them, to be grouped by
-        results[name] = [None if each is None else tuple(each) for each in results[name]]
     return results[results["trial_id"].isin(wanted)].reset_index(drop=True)
 
 

@@ -136,7 +136,7 @@ def _dress(axis: Axes, ticks: list[float], x_label: str, *, first: bool) -> None
 
 
 def _caption(results: pd.DataFrame, planned: pd.DataFrame) -> str:
-    keys = [c for c in planned.columns if c not in ("trial_id", "seed")]
+    keys = [c for c in planned.columns if c not in ("trial_id", "seed", "test_lengths")]
     counts = results.groupby(keys, dropna=False).size() if len(results) else pd.Series([0])
     low, high = int(counts.min()), int(counts.max())
     n = f"n = {high}" if low == high else f"n = {low} to {high}"

@@ -47,6 +47,7 @@ def result(
         updates=updates,
         solved_at=updates if outcome == "solved" else None,
         zero_errors_at=updates if outcome == "solved" else None,
+        clip_threshold=of.clip_norm,
         engine="plain",
         numerics_id=numerics_id,
         checks=(*checks, check(updates, errors, loss)) if updates >= 10 else (),

@@ -8,6 +8,7 @@ import pytest
 from small import result, trial
 
 from rnnlab import Check, Trial
+from rnnlab.tasks import TASKS
 from sweeps.columns import (
     history_rows,
     history_types,
@@ -35,6 +36,7 @@ def test_a_trial_is_flattened_by_dotted_names() -> None:
     assert columns.pop("trial_id") == one.trial_id
     assert columns.pop("task.kind") == "TemporalOrder"
     assert columns.pop("task.length") == 12
+    assert columns.pop("task.length_max") is None
     assert columns == {name: getattr(one, name) for name in columns}
     assert set(columns) == {each.name for each in dataclasses.fields(Trial)} - {"task"}
 
@@ -44,7 +46,8 @@ def test_a_row_has_the_columns_of_the_table_in_order_and_of_their_types(
     outcome: str,
 ) -> None:
     found, kinds = row(trial(), outcome=outcome), table_types()
-    assert list(found) == list(kinds)
+    of_others = {"task.values", "task.positions"}
+    assert list(found) == [name for name in kinds if name not in of_others]
     for name, value in found.items():
         assert value is None or type(value) is kinds[name], name
 
@@ -65,7 +68,8 @@ def test_the_last_check_is_what_a_row_shows() -> None:
 def test_what_no_check_saw_is_none() -> None:
     found = row(trial(), updates=3, outcome="diverged")
     empty = {name for name, value in found.items() if value is None}
-    assert empty == SEEN_BY_A_CHECK | {"solved_at", "zero_errors_at"}
+    asked = {"task.length_max", "clip_multiple"}
+    assert empty == SEEN_BY_A_CHECK | asked | {"solved_at", "zero_errors_at", "test_errors"}
     assert (found["outcome"], found["updates"]) == ("diverged", 3)
 
 
@@ -85,7 +89,8 @@ def test_a_history_row_has_its_columns_in_order_and_of_their_types() -> None:
 
 
 def test_every_field_of_a_trial_has_a_type() -> None:
-    assert set(trial_types()) == set(trial_columns(trial())) - {"trial_id"}
+    every = [Trial(task=task()) for task in TASKS]
+    assert set(trial_types()) == set().union(*map(trial_columns, every)) - {"trial_id"}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +101,7 @@ def test_every_field_of_a_trial_has_a_type() -> None:
         (float | None, float),
         (None | str, str),
         (Literal["a", "b"], str),
+        (tuple[int, ...], tuple),
     ],
 )
 def test_an_annotation_is_reduced_to_a_type(annotation: Any, kind: type) -> None:

@@ -21,7 +21,8 @@ figure7: setup
 	$(BIN)/sweep draw figure7 --quick
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not ray" --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest -m ray
 
 chaos: setup
 	CHAOS_KILLS=100 $(BIN)/python -m pytest -s tests/integration/test_chaos.py

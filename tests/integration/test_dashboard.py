@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
-from commands import Folder, children, wait_until, write_experiment
+from commands import Folder, children, cmdline, driver_of, wait_until, write_experiment
 
 from sweeps.run_options import is_loopback
 
@@ -81,7 +81,7 @@ def _look_into(folder: Folder, run: "subprocess.Popen[str]") -> Watched:
     url, token_file = found.group(1), Path(found.group(2))
     while "trials done" not in said:
         said += run.stdout.readline()
-    (driver,) = children(run.pid)
+    driver = driver_of(run.pid)
     progress = folder.results / "progress.json"
     wait_until(
         lambda: progress.exists() and len(json.loads(progress.read_text())["running"]) == 2
@@ -140,13 +140,6 @@ def titles(watched: Watched) -> set[str]:
     raylets = [pid for pid in children(watched.driver) if "raylet" in cmdline(pid)]
     workers = [pid for raylet in raylets for pid in children(raylet)]
     return {title for pid in workers if (title := cmdline(pid)).startswith("ray::small")}
-
-
-def cmdline(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
-    except OSError:
-        return ""
 
 
 def test_metrics_can_be_scraped_and_grow(watched: Watched) -> None:

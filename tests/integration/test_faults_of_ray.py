@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import Folder, children, wait_until, write_experiment
+from commands import Folder, driver_of, wait_until, write_experiment
 
 from sweeps.attempts import events, failures
 from sweeps.folder import Folder as Place
@@ -51,7 +51,7 @@ def start(folder: Folder, *more: str) -> tuple[Run, int]:
     run = folder.start(*RUN, *more)
     wait_until(lambda: run.poll() is not None or under_way(folder))
     assert run.poll() is None, run.communicate()[0]
-    (driver,) = children(run.pid)
+    driver = driver_of(run.pid)
     return run, driver
 
 
@@ -235,8 +235,7 @@ def test_a_lost_node_changes_no_byte(
 def test_a_death_in_the_first_second_is_seen_too(tmp_path: Path) -> None:
     folder = slow_experiment(tmp_path)
     run = folder.start(*RUN)
-    wait_until(lambda: bool(children(run.pid)))
-    (driver,) = children(run.pid)
+    driver = driver_of(run.pid)
     wait_until(lambda: any(each.name() == "raylet" for each in session(driver)))
     all_of_it = session(driver)
     killed_at = time.monotonic()

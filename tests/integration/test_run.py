@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from commands import Folder, children, wait_until, write_experiment
+from commands import Folder, driver_of, wait_until, write_experiment
 
 from sweeps.attempts import events, failures
 from sweeps.folder import Folder as Place
@@ -103,7 +103,7 @@ def test_kill_9_in_the_middle_repeats_no_finished_trial(
     folder = slow_experiment(tmp_path)
     run = folder.start("run", "small.py", "--cpus", "2", "--no-dashboard")
     wait_until(lambda: committed(folder) >= 3)
-    (driver,) = children(run.pid)
+    driver = driver_of(run.pid)
     os.kill(driver if victim == "driver" else run.pid, signal.SIGKILL)
     said, _ = run.communicate(timeout=60)
     if victim == "driver":

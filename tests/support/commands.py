@@ -119,6 +119,25 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in done.stdout.split()]
 
 
+def cmdline(pid: int) -> str:
+    """Give the words of a process; none where it has gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
+def driver_of(pid: int) -> int:
+    """Wait for the driver of a `sweep run`, and give it."""
+
+    def drivers() -> list[int]:
+        return [each for each in children(pid) if "sweeps.driver" in cmdline(each)]
+
+    wait_until(lambda: bool(drivers()))
+    (driver,) = drivers()
+    return driver
+
+
 def _environment(keep: tuple[str, ...] = ()) -> dict[str, str]:
     """Leave Ray's variables out but for those named, so that no test joins another's Ray."""
     kept = {

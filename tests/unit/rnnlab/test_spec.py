@@ -44,7 +44,10 @@ def test_a_bad_field_is_refused_with_its_value_and_the_remedy(
     [
         (5, "TemporalOrder.length is 5, but the two symbols are drawn from windows"),
         (10.0, "TemporalOrder.length must be a whole number, got 10.0."),
-        (1_000_000, "TemporalOrder has sequences of up to 1000000 steps, more than the 100,000"),
+        (
+            1_000_000,
+            "TemporalOrder has sequences of up to 1000000 steps, more than the 100,000",
+        ),
     ],
 )
 def test_a_length_that_leaves_no_room_is_refused(length: int, message: str) -> None:

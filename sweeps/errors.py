@@ -55,11 +55,11 @@ class UnwritableError(StoreError):
 class NewerSchemaError(StoreError):
     """A file that a later version of this program wrote."""
 
-    def __init__(self, written: int, known: int) -> None:
-        """Say which schema it has, and which is known."""
+    def __init__(self, what: str) -> None:
+        """Say what is not known of it."""
         super().__init__(
-            f"The results were written by a later version of rnnlab (schema {written}; "
-            f"this one knows {known}). Update rnnlab, or choose another --results DIR."
+            f"The results were written by a later version of rnnlab ({what}). "
+            "Update rnnlab, or choose another --results DIR."
         )
 
 

@@ -74,8 +74,8 @@ def conformed(table: pa.Table, columns: Mapping[str, type]) -> pa.Table:
     if not present >= KEY:
         raise ValueError(f"no column {', '.join(sorted(KEY - present))}")
     _require_known_schema(table)
-    if strange := present - set(wanted.names):
-        raise ValueError(f"a column {', '.join(sorted(strange))!r}")
+    if unknown := present - set(wanted.names):
+        raise NewerSchemaError(f"columns {', '.join(sorted(unknown))}, unknown here")
     try:
         filled = [
             table[each.name].cast(each.type)
@@ -93,7 +93,7 @@ def _require_known_schema(table: pa.Table) -> None:
     if not written.isdigit():
         raise ValueError(f"schema number {written!r}")
     if int(written) > SCHEMA_NUMBER:
-        raise NewerSchemaError(int(written), SCHEMA_NUMBER)
+        raise NewerSchemaError(f"schema {written.decode()}; this one knows {SCHEMA_NUMBER}")
 
 
 def _defaults(table: pa.Table, missing: pa.Field) -> pa.Array:

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -452,14 +453,25 @@ def test_the_first_schema_is_readable_for_ever(tmp_path: Path) -> None:
     assert kept.mend() == []
 
 
-@pytest.mark.parametrize("number", [b"2", b"17"])
-def test_a_later_schema_is_refused_with_the_remedy_and_not_set_aside(
-    tmp_path: Path, number: bytes
+def of_schema(number: bytes) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: table.replace_schema_metadata({b"rnnlab_schema": number})
+
+
+def with_another_column(table: pa.Table) -> pa.Table:
+    """As a version writes it that knows one task more."""
+    return table.append_column("task.colours", pa.array([3] * len(table)))
+
+
+@pytest.mark.parametrize(
+    "later_version", [of_schema(b"2"), of_schema(b"17"), with_another_column]
+)
+def test_a_part_of_a_later_version_is_refused_with_the_remedy_and_not_set_aside(
+    tmp_path: Path, later_version: Callable[[pa.Table], pa.Table]
 ) -> None:
     kept = store(tmp_path)
     kept.commit(FINISHED)
     part = part_of(kept)
-    later = pq.read_table(part).replace_schema_metadata({b"rnnlab_schema": number})
+    later = later_version(pq.read_table(part))
     part.unlink()
     (part.parent / "later.parquet").write_bytes(serialised(later))
     for read in (kept.read, kept.mend):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sweeps.errors import ExperimentError, SweepError
 from sweeps.experiment import told
+from sweeps.places import joined
 from sweeps.selection import Chosen, Selection, resolve, sweep_command
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def draw(chosen: Chosen) -> list[str]:
-    """Draw an experiment's figure beside its table, from the table alone.
+    """Draw an experiment's figure beside its table, from what is stored alone.
+
+    An experiment that compares itself with the paper writes that too, as Markdown.
 
     Returns:
         The addresses of the files.
@@ -38,12 +41,18 @@ def draw(chosen: Chosen) -> list[str]:
         )
     from sweeps.figures import save
 
+    name = experiment.sweep.name
     try:
         figure = experiment.draw(*_wanted(experiment.draw, chosen, results))
+        text = experiment.compare(results) if experiment.compare else None
     except Exception as error:
         raise ExperimentError(told(experiment.path, error)) from error
     try:
-        return save(figure, chosen.place, experiment.sweep.name)
+        files = save(figure, chosen.place, name)
+        if text is not None:
+            chosen.place.replace(f"{name}.md", text.encode())
+            files.append(joined(chosen.place, f"{name}.md"))
+        return files
     except OSError as error:
         raise SweepError(
             f"The figure cannot be written to {chosen.place.address} ({error.strerror or error})."

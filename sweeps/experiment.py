@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    Draw = Callable[[pd.DataFrame], Figure]
+    Draw = Callable[..., Figure]
+    Compare = Callable[[pd.DataFrame], str]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Experiment:
     question: str
     sweep: Sweep
     draw: "Draw | None"
-    """From the table to a figure; None where the file has no `draw`."""
+    """From the table, and the history where it asks for it, to a figure; None where the
+    file has no `draw`."""
+    compare: "Compare | None" = None
+    """From the table to a table in Markdown; None where the file has no `compare`."""
 
 
 def names() -> list[str]:
@@ -64,8 +68,14 @@ def _loaded(path: Path, name: str | None = None) -> Experiment:
             f"{path} defines no `sweep`. Write sweep = Sweep(name=..., trials=[...], ...)."
         )
     question = (module.__doc__ or "").strip().partition("\n")[0]
-    draw = getattr(module, "draw", None)
-    return Experiment(name or str(path), path, question or sweep.name, sweep, draw)
+    return Experiment(
+        name or str(path),
+        path,
+        question or sweep.name,
+        sweep,
+        getattr(module, "draw", None),
+        getattr(module, "compare", None),
+    )
 
 
 def _module(path: Path, name: str | None) -> ModuleType:

@@ -1,5 +1,6 @@
 """Success rates and times to an end, with what is not known counted as such."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -74,3 +75,28 @@ def kaplan_meier(times: Sequence[float], ended: Sequence[bool]) -> Survival:
         share *= 1 - count / watched
         shares.append(share)
     return Survival(tuple(sorted(ends)), tuple(shares))
+
+
+def success_curve(updates: Sequence[int], outcomes: Sequence[str]) -> Survival:
+    """Estimate the share of trials that is not solved yet, against updates.
+
+    An unsolved trial was watched until its last update. One that diverged was not solved
+    and never will be: it is watched for ever.
+
+    Args:
+        updates: Where each trial stopped.
+        outcomes: How.
+
+    Example:
+        >>> success_curve([10, 20, 30], ["diverged", "solved", "unsolved"])
+        Survival(times=(20,), shares=(0.6666666666666667,))
+    """
+    pairs = list(zip(updates, outcomes, strict=True))
+    times = [math.inf if how == "diverged" else when for when, how in pairs]
+    return kaplan_meier(times, [how == "solved" for _, how in pairs])
+
+
+def time_at(curve: Survival, share: float) -> float:
+    """Give when a survival curve falls to a share; infinity where it does not."""
+    reached = [t for t, s in zip(curve.times, curve.shares, strict=True) if s <= share]
+    return reached[0] if reached else math.inf

@@ -64,6 +64,30 @@ sweep = Sweep(
 )
 
 
+PAPER = {
+    "temporal order": "5 of 5",
+    "random permutation": "2 of 5",
+    **dict.fromkeys(
+        (
+            "3-bit temporal order",
+            "addition",
+            "multiplication",
+            "memorisation, 5 bits",
+            "memorisation, 20 bits",
+        ),
+        "100 %",
+    ),
+}
+"""Success of MSGD-CR (ICML 2013, Sections 4.1.1 to 4.1.5)."""
+
+
+def compare(results: "pd.DataFrame") -> str:
+    """Write the paper's success rates beside ours."""
+    from sweeps.comparison import comparison
+
+    return comparison(results, {n: (PAPER[n], trials) for n, trials in TRIALS.items()})
+
+
 def draw(results: "pd.DataFrame", history: "pd.DataFrame") -> "Figure":
     """Draw success by problem, and the error of every trial against updates."""
     from sweeps.figures import problems

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rnnlab import Trial
 from sweeps.columns import trial_columns
 from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
-from sweeps.statistics import kaplan_meier, wilson
+from sweeps.statistics import success_curve, time_at, wilson
 
 PANEL_WIDTH_IN, HEIGHT_IN = 2.9, 5.2
 SPREAD = 0.04
@@ -84,9 +84,8 @@ def _draw_rates(axis: Axes, here: pd.DataFrame, number: int, label: str) -> None
 
 def _draw_times(axis: Axes, here: pd.DataFrame, number: int) -> None:
     for multiple, group in here.groupby("clip_multiple"):
-        solved = [outcome == "solved" for outcome in group["outcome"]]
-        curve = kaplan_meier(group["updates"].tolist(), solved)
-        low, middle, high = (_time(curve.times, curve.shares, q) for q in (0.75, 0.5, 0.25))
+        curve = success_curve(group["updates"].tolist(), group["outcome"].tolist())
+        low, middle, high = (time_at(curve, share) for share in (0.75, 0.5, 0.25))
         x, budget = _shifted(float(str(multiple)), number), float(group["updates"].max())
         colour = PALETTE[number]
         if math.isfinite(low):
@@ -96,12 +95,6 @@ def _draw_times(axis: Axes, here: pd.DataFrame, number: int) -> None:
             axis.plot([x], [middle], MARKERS[number], color=colour, markersize=4)
         else:
             axis.plot([x], [budget], MARKERS[number], color=colour, markersize=4, mfc="w")
-
-
-def _time(times: Sequence[float], shares: Sequence[float], quantile: float) -> float:
-    """Give when a survival curve falls to a share, or infinity."""
-    reached = [t for t, s in zip(times, shares, strict=True) if s <= quantile]
-    return reached[0] if reached else math.inf
 
 
 def _shifted(multiple: float, number: int) -> float:

@@ -81,6 +81,27 @@ def test_problems_show_success_and_every_error_on_the_way() -> None:
     assert "MISSING: 61 of 65 trials" in said
 
 
+def test_the_comparison_has_a_row_a_problem_with_k_of_n_and_its_interval() -> None:
+    of_one = pathological.TRIALS["random permutation"]
+    outcomes: list[Outcome] = ["solved", "unsolved", "solved", "diverged", "unsolved"]
+    updates = (20, 50, 30, 10, 50)
+    pairs = [
+        (one, ended(one, *end))
+        for one, end in zip(of_one, zip(outcomes, updates, strict=True), strict=True)
+    ]
+    lines = pathological.compare(table(pairs)).splitlines()
+    assert len(lines) == 2 + len(pathological.TRIALS)
+    (row,) = [line for line in lines if "permutation" in line]
+    assert "100 units, lr 0.01, α 1, threshold 6" in row
+    assert "| 2 of 5 | 2 of 5 | 12 to 77 % | over 50 |" in row
+    assert sum("not run yet" in line for line in lines) == 6
+    addition = pathological.TRIALS["addition"][:3]
+    text = pathological.compare(
+        table([(one, ended(one, "solved", 30)) for one in addition])
+    )
+    assert "| 100 % | 3 of 3 (2 missing) | 44 to 100 % | 30 |" in text
+
+
 def test_thresholds_show_success_and_the_median_time_to_it() -> None:
     cell = [
         one

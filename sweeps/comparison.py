@@ -1,0 +1,69 @@
+"""A table in Markdown: what the paper says, and what was found, with its interval."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rnnlab import Trial
+from sweeps.statistics import success_curve, time_at, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEAD = (
+    "| problem | settings | paper | ours | 95 % interval | updates to success, median |",
+    "| --- | --- | --- | --- | --- | --- |",
+)
+
+
+def comparison(
+    results: "pd.DataFrame", problems: Mapping[str, tuple[str, Sequence[Trial]]]
+) -> str:
+    """Write a row for each problem: the paper's success rate and ours.
+
+    Args:
+        results: The table, possibly partial.
+        problems: By name: what the paper says, and all trials.
+
+    Returns:
+        Markdown. The interval is Wilson's; the median is of the Kaplan–Meier estimate, where
+        a trial that was not solved lasts longer than it was trained.
+    """
+    rows = [_row(name, *each, results) for name, each in problems.items()]
+    return "\n".join([*HEAD, *rows]) + "\n"
+
+
+def settings(trial: Trial) -> str:
+    """Write what of a trial one asks for first.
+
+    Example:
+        >>> settings(Trial(omega_weight=2, clip_norm=6, hidden=100))
+        'smart_tanh, 100 units, lr 0.01, α 2, threshold 6, batch 20'
+    """
+    threshold = "none" if trial.clip_norm is None else f"{trial.clip_norm:g}"
+    return (
+        f"{trial.init}, {trial.hidden} units, lr {trial.lr:g}, α {trial.omega_weight:g}, "
+        f"threshold {threshold}, batch {trial.batch}"
+    )
+
+
+def _row(name: str, paper: str, trials: Sequence[Trial], results: "pd.DataFrame") -> str:
+    here = results[results["trial_id"].isin([trial.trial_id for trial in trials])]
+    n, solved = len(here), int((here["outcome"] == "solved").sum())
+    if not n:
+        ours, interval, median = "not run yet", "", ""
+    else:
+        low, high = wilson(solved, n)
+        ours = f"{solved} of {n}"
+        interval = f"{100 * low:.0f} to {100 * high:.0f} %"
+        median = _median(here)
+    if 0 < n < len(trials):
+        ours += f" ({len(trials) - n} missing)"
+    cells = (name, settings(trials[0]), paper, ours, interval, median)
+    return f"| {' | '.join(cells)} |"
+
+
+def _median(here: "pd.DataFrame") -> str:
+    updates = here["updates"].tolist()
+    when = time_at(success_curve(updates, here["outcome"].tolist()), 0.5)
+    return f"{when:,.0f}" if math.isfinite(when) else f"over {max(updates):,}"

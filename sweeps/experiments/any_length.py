@@ -6,12 +6,12 @@ times as long as any it has seen.
 
 The paper gives no settings for these models but basic tanh and 50 units; ours are the
 defaults of the authors' code, and for addition and multiplication those of the arXiv
-appendix.
+appendix. Smart tanh, which learns sooner, is trained beside basic tanh.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from rnnlab import Addition, Multiplication, Task, TemporalOrder, Trial
+from rnnlab import Addition, Initialiser, Multiplication, Task, TemporalOrder, Trial
 from sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -32,14 +32,17 @@ PROBLEMS: list[tuple[Task, dict[str, Any]]] = [
     (Multiplication(length=50, length_max=200), NUMBERS),
 ]
 
+INITIALISERS: tuple[Initialiser, ...] = ("basic_tanh", "smart_tanh")
+
 sweep = Sweep(
     name="any_length",
     budget=5_000_000,
     quick_budget=100_000,
-    quick_where="seed == 0",
+    quick_where="seed == 0 and init == 'smart_tanh'",
     trials=[
-        Trial(task=task, init="basic_tanh", stop="zero_errors", seed=seed, **settings)
+        Trial(task=task, init=init, stop="zero_errors", seed=seed, **settings)
         for seed in range(5)
+        for init in INITIALISERS
         for task, settings in PROBLEMS
     ],
 )
@@ -49,4 +52,4 @@ def draw(results: "pd.DataFrame") -> "Figure":
     """Draw the share of wrong sequences against their length, a line a seed."""
     from sweeps.figures import error_against_length
 
-    return error_against_length(results, sweep.trials)
+    return error_against_length(results, sweep.trials, INITIALISERS)

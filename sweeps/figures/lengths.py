@@ -1,6 +1,7 @@
 """How wrong solved models are on sequences of lengths that they were not trained on."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,35 +9,44 @@ from matplotlib.figure import Figure
 
 from rnnlab import Trial
 from sweeps.columns import trial_columns
-from sweeps.figures.style import LABELS, MARKERS, PALETTE
+from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
 
-PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.6, 3.6
+PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.6, 3.0
 TESTED_ON = 10_000
 """Sequences of a test."""
 
 
-def error_against_length(results: pd.DataFrame, trials: Sequence[Trial]) -> Figure:
-    """Draw the share of wrong sequences at each tested length: a panel a task, a line a seed.
+def error_against_length(
+    results: pd.DataFrame, trials: Sequence[Trial], initialisers: Sequence[str]
+) -> Figure:
+    """Draw the share of wrong sequences at each tested length, a line a seed.
 
     Args:
         results: The table, possibly partial.
-        trials: All trials of the sweep, to tell what is missing.
+        trials: All trials of the sweep, to tell what is missing; a column a task.
+        initialisers: Values of `init`, a row each.
     """
     planned = pd.DataFrame([trial_columns(trial) for trial in trials])
     kinds = list(dict.fromkeys(planned["task.kind"]))
     results = results[results["trial_id"].isin(planned["trial_id"])]
-    figure = Figure(
-        figsize=(PANEL_WIDTH_IN * len(kinds), PANEL_HEIGHT_IN), layout="constrained"
-    )
-    axes = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
-    for place, (axis, kind) in enumerate(zip(axes, kinds, strict=True)):
-        here = results[results["task.kind"] == kind]
-        wanted = planned[planned["task.kind"] == kind]
+    rows, columns = len(initialisers), len(kinds)
+    size = (PANEL_WIDTH_IN * columns, PANEL_HEIGHT_IN * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(rows, columns, sharey=True, sharex="col", squeeze=False)
+    for (init, kind), axis in zip(product(initialisers, kinds), axes.flat, strict=True):
+        where = {"init": init, "task.kind": kind}
+        here, wanted = matching(results, where), matching(planned, where)
         for number, (_, row) in enumerate(here.sort_values("seed").iterrows()):
             if row["test_errors"] is not None:
                 _draw_model(axis, row, number)
-        _dress(axis, wanted, first=place == 0)
-        axis.set_title(f"{LABELS.get(kind, kind)}: {_solved(here, wanted)}", fontsize=10)
+        _dress(axis, wanted)
+        axis.set_title(
+            f"{LABELS[kind]}, {LABELS[init]}: {_solved(here, wanted)}", fontsize=9
+        )
+    for axis in axes[:, 0]:
+        axis.set_ylabel("wrong of 10,000 fresh sequences")
+    for axis in axes[-1]:
+        axis.set_xlabel("sequence length T (steps)")
     figure.supxlabel(_caption(results, planned), fontsize=8)
     return figure
 
@@ -55,7 +65,7 @@ def _draw_model(axis: Axes, row: pd.Series, number: int) -> None:
     )
 
 
-def _dress(axis: Axes, planned: pd.DataFrame, *, first: bool) -> None:
+def _dress(axis: Axes, planned: pd.DataFrame) -> None:
     low, high = planned["task.length"].iloc[0], planned["task.length_max"].iloc[0]
     axis.axvspan(low, high, color="0.9", zorder=0, label="trained on")
     axis.axhline(0.01, color="0.4", linewidth=0.8, linestyle=":")
@@ -66,9 +76,6 @@ def _dress(axis: Axes, planned: pd.DataFrame, *, first: bool) -> None:
     axis.set_yscale("symlog", linthresh=1e-3)
     axis.set_ylim(-1e-4, 1)
     axis.set_yticks([0, 1e-3, 1e-2, 1e-1, 1], ["0", "0.1 %", "1 %", "10 %", "100 %"])
-    axis.set_xlabel("sequence length T (steps)")
-    if first:
-        axis.set_ylabel("wrong of 10,000 fresh sequences")
     axis.grid(visible=True, axis="y", linewidth=0.4, alpha=0.6)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(fontsize=7, frameon=False, loc="upper left")

@@ -15,6 +15,9 @@ LABELS = {
     "sigmoid": "sigmoid",
     "basic_tanh": "basic tanh",
     "smart_tanh": "smart tanh",
+    "TemporalOrder": "temporal order",
+    "Addition": "addition",
+    "Multiplication": "multiplication",
 }
 
 

@@ -449,7 +449,10 @@ def test_the_first_schema_is_readable_for_ever(tmp_path: Path) -> None:
     ends = {row["outcome"]: row["updates"] for row in rows}
     assert ends == {"unsolved": 400, "diverged": 4, "solved": 200}
     assert {row["task.kind"] for row in rows} == {"TemporalOrder"}
-    assert len(kept.history()) == 3
+    assert {row["largest_singular_value"] for row in rows} == {None}
+    history = kept.history()
+    assert len(history) == history["largest_singular_value"].null_count == 3
+    assert history["spectral_radius"].null_count == 0
     assert kept.mend() == []
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rnnlab.spec import SHOWN_DIGITS
 from sweeps.attempts import events
-from sweeps.columns import trial_columns, trial_types
+from sweeps.columns import fields_of, trial_columns, trial_types
 from sweeps.errors import SweepError
 from sweeps.experiment import load_experiment, names
 from sweeps.places import Place, place
@@ -61,8 +61,9 @@ def _facts(
         for row in found:
             if row["trial_id"] != trial_id:
                 continue
-            spec = spec or {name: row[name] for name in trial_types()}
-            result = {n: v for n, v in row.items() if n not in spec and n != "trial_id"}
+            spec = spec or fields_of(row)
+            of_trial = {"trial_id", *trial_types()}
+            result = {n: v for n, v in row.items() if n not in of_trial}
             attempts = _attempts(folder, trial_id)
             results.append({"folder": folder, "result": result, "attempts": attempts})
     return {

@@ -100,6 +100,11 @@ def history_types() -> dict[str, type]:
     return {"trial_id": str, **seen, "error_rate": float, "numerics_id": str}
 
 
+def quantities() -> list[str]:
+    """Name what a check measures: columns of the history, and of the table."""
+    return ["error_rate", *_seen_by_check()]
+
+
 def trial_types() -> dict[str, type]:
     """Give the type of each field of a trial by dotted name, over all tasks."""
     found: dict[str, type] = {}

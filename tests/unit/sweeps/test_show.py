@@ -1,12 +1,14 @@
 """One trial is found by the beginning of its id, in results and in known experiments."""
 
 import shlex
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 
 import pytest
 from small import result, store, trial
 
+from rnnlab import Outcome
 from sweeps.attempts import Attempts
 from sweeps.columns import trial_columns, trial_types
 from sweeps.errors import SweepError
@@ -14,6 +16,7 @@ from sweeps.experiment import load_experiment, names
 from sweeps.selection import Selection, resolve
 from sweeps.show import lines, show
 from sweeps.store import Store
+from sweeps.traces import PLAIN, Paper, trace
 
 FIGURE7 = load_experiment("figure7").sweep.trials
 MINE = trial(0)
@@ -72,6 +75,65 @@ def test_an_experiment_of_ones_own_is_known_from_its_sessions(tmp_path: Path) ->
     words = shlex.split(show(MINE.trial_id, str(tmp_path))["command"])
     assert words[:4] == ["sweep", "run", "/a b/mine.py", "--quick"]
     assert words[4:] == ["--where", f'trial_id == "{MINE.trial_id}"']
+
+
+def test_the_history_is_shown_as_columns_and_as_lines(tmp_path: Path) -> None:
+    made, one = kept(tmp_path / "mine", seeds=3), trial(1)
+    longer = result(one, 40)
+    made.commit([(one, longer)], committed=made.standings())
+    found = show(one.trial_id, str(tmp_path))
+    (held,) = found["results"]
+    checks = [asdict(each) for each in longer.checks]
+    rate = [each.error_rate for each in longer.checks]
+    columns = {name: [check[name] for check in checks] for name in checks[0]}
+    assert held["history"] == {**columns, "error_rate": rate}
+    page = Paper(90, PLAIN)
+    assert "\n".join(trace(held["history"], page)) in "\n".join(lines(found, page))
+
+
+def test_a_history_is_of_the_numerics_of_its_result(tmp_path: Path) -> None:
+    made = kept(tmp_path / "mine")
+    other = result(MINE, 40, loss=7.0, numerics_id="plain-111111111111")
+    made.commit([(MINE, other)], committed=made.standings())
+    (held,) = show(MINE.trial_id, str(tmp_path))["results"]
+    assert held["result"]["numerics_id"] == "plain-111111111111"
+    assert held["history"]["loss"] == [7.0] * 4
+
+
+def test_each_result_has_the_history_of_its_folder(tmp_path: Path) -> None:
+    kept(tmp_path / "mine").commit([(MINE, result(MINE, 30))])
+    kept(tmp_path / "quick" / "mine")
+    found = show(MINE.trial_id, str(tmp_path))
+    updates = [each["history"]["update"] for each in found["results"]]
+    assert updates == [[10, 20, 30], [10, 20]]
+    heads = [line for line in lines(found) if line.startswith("  history: ")]
+    assert heads == [
+        "  history: 3 checks, at 10 to 30 updates",
+        "  history: 2 checks, at 10 to 20 updates",
+    ]
+
+
+@pytest.mark.parametrize("updates", [3, 10])
+def test_a_trial_that_diverged_before_its_first_check_says_so(
+    tmp_path: Path, updates: int
+) -> None:
+    early = replace(result(MINE, 3, "diverged"), updates=updates)
+    store(tmp_path / "mine").commit([(MINE, early)])
+    found = show(MINE.trial_id, str(tmp_path))
+    assert found["results"][0]["history"]["update"] == []
+    said = f"  no history: it diverged at update {updates}, before its first check"
+    assert said in lines(found)
+
+
+@pytest.mark.parametrize(("updates", "outcome"), [(10, "unsolved"), (20, "diverged")])
+def test_a_history_that_has_gone_is_told(
+    tmp_path: Path, updates: int, outcome: Outcome
+) -> None:
+    store(tmp_path / "mine").commit([(MINE, result(MINE, updates, outcome))])
+    for part in (tmp_path / "mine" / "history").iterdir():
+        part.unlink()
+    said = "  its history is missing: a part of it is damaged or gone"
+    assert said in lines(show(MINE.trial_id, str(tmp_path)))
 
 
 def test_attempts_of_this_trial_are_told(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -127,17 +128,23 @@ def decoded(data: bytes, trial: Trial, numerics_id: str) -> State:
     Raises:
         ValueError: If the bytes are damaged, or of another trial or numerics id.
     """
-    try:
+    with _damage_told():
         arrays, facts = _read(data)
         made_by, made_of = facts["numerics_id"], facts["trial_id"]
-        state = _state(arrays, facts)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"its checkpoint is damaged ({error})") from None
     if made_of != trial.trial_id:
         raise ValueError(f"its checkpoint is of another trial, {made_of}")
     if made_by != numerics_id:
         raise ValueError(f"its checkpoint was made by {made_by}, not by {numerics_id}")
-    return state
+    with _damage_told():
+        return _state(arrays, facts)
+
+
+@contextmanager
+def _damage_told() -> Generator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"its checkpoint is damaged ({error})") from None
 
 
 def glance(data: bytes) -> tuple[str, str, int]:

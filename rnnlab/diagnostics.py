@@ -24,7 +24,29 @@ def spectral_radius(w_rec: Float[np.ndarray, "hidden hidden"]) -> float:
     """
     with _blas().limit(limits=1):  # its last bits depend on the number of threads
         eigenvalues = np.linalg.eigvals(w_rec.astype(np.float64))
-    return float(f"{np.abs(eigenvalues).max():.{DIGITS}g}")
+    return _rounded(np.abs(eigenvalues).max())
+
+
+def largest_singular_value(w_rec: Float[np.ndarray, "hidden hidden"]) -> float:
+    """Give the largest singular value λ₁ of the recurrent weights, to ten digits.
+
+    Where σ' ≤ γ (1 for tanh, ¼ for the logistic function), λ₁ < 1/γ is sufficient for
+    gradients to vanish, and λ₁ > 1/γ necessary for them to explode (ICML 2013, Section
+    2.1). λ₁ ≥ ρ.
+
+    Args:
+        w_rec: Square, finite.
+
+    Example:
+        >>> largest_singular_value(np.array([[0.0, 2.0], [0.5, 0.0]]))
+        2.0
+    """
+    with _blas().limit(limits=1):
+        return _rounded(np.linalg.norm(w_rec.astype(np.float64), 2))
+
+
+def _rounded(value: np.floating) -> float:
+    return float(f"{value:.{DIGITS}g}")
 
 
 @functools.cache

@@ -30,7 +30,9 @@ class Check:
     valid_share: float
     """Share of (step, example) pairs on that batch in which ‖∂C/∂h‖² ≥ 1e-20."""
     spectral_radius: float
-    """Largest |eigenvalue| of W_rec."""
+    """Largest |eigenvalue| ρ of W_rec."""
+    largest_singular_value: float
+    """Largest singular value λ₁ of W_rec."""
 
     @property
     def error_rate(self) -> float:

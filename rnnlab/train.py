@@ -9,7 +9,7 @@ from dataclasses import replace
 from rnnlab import rng
 from rnnlab.checkpoint import Checkpoints
 from rnnlab.data import draw_batch
-from rnnlab.diagnostics import spectral_radius
+from rnnlab.diagnostics import largest_singular_value, spectral_radius
 from rnnlab.engines import CHECK_SEQUENCES, Engine
 from rnnlab.init import initial_parameters
 from rnnlab.result import Check, Result
@@ -148,7 +148,7 @@ def outcome_of(trial: Trial, state: State) -> Outcome:
 
 
 def checked(trial: Trial, state: State, engine: Engine) -> State:
-    """Look at the trial: fresh sequences, the averages since the last check, Ω, ρ."""
+    """Look at the trial: fresh sequences, the averages since the last check, Ω, ρ, λ₁."""
     number = state.update // trial.check_every
     errors, sequences = engine.count_errors(
         trial, state.parameters, index=number, stop_at=SUCCESS_BELOW
@@ -177,6 +177,7 @@ def checked(trial: Trial, state: State, engine: Engine) -> State:
         omega=probe.omega,
         valid_share=probe.valid_share,
         spectral_radius=spectral_radius(state.parameters.w_rec),
+        largest_singular_value=largest_singular_value(state.parameters.w_rec),
     )
     return replace(state, totals=Totals(), checks=(*state.checks, check))
 

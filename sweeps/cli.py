@@ -117,7 +117,7 @@ class Status:
 
 @dataclass(frozen=True, kw_only=True)
 class Show:
-    """One trial: spec, result, provenance, and the command that trains it alone."""
+    """One trial: spec, result, history, provenance, and how to train it alone."""
 
     trial_id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
     """Its id, or the beginning of it."""
@@ -129,9 +129,10 @@ class Show:
     def __call__(self) -> int:
         """Print the trial."""
         from sweeps.show import lines, show
+        from sweeps.traces import Paper
 
         facts = show(self.trial_id, self.results)
-        _print(facts, lines(facts), self.json)
+        _print(facts, lines(facts, Paper.of(sys.stdout)), self.json)
         return 0
 
 

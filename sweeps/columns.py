@@ -6,6 +6,7 @@ Needs neither pyarrow nor pandas, so that planning and `--where` can use it.
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin
 
@@ -33,6 +34,24 @@ def trial_columns(trial: Trial) -> dict[str, Any]:
         else:
             flat[each.name] = value
     return flat
+
+
+def fields_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields of the trial in a row of the table: of tasks, those of its own.
+
+    Example:
+        >>> columns = trial_columns(Trial(test_lengths=(50, 100)))
+        >>> row = {**dict.fromkeys(trial_types()), **columns, "test_lengths": [50, 100]}
+        >>> {"trial_id": columns["trial_id"], **fields_of(row)} == columns
+        True
+    """
+    mine = [task for task in TASKS if task.__name__ == row["task.kind"]]
+    own = {f"task.{each.name}" for task in mine for each in fields(task)}
+    return {
+        name: tuple(row[name]) if isinstance(row[name], list) else row[name]
+        for name in trial_types()
+        if name in own or row[name] is not None or not name.startswith("task.")
+    }
 
 
 def result_columns(result: Result) -> dict[str, Any]:
@@ -79,6 +98,11 @@ def history_types() -> dict[str, type]:
     """Give the type of each column of the history, in order."""
     seen = {each.name: plain_type(each.type) for each in fields(Check)}
     return {"trial_id": str, **seen, "error_rate": float, "numerics_id": str}
+
+
+def quantities() -> list[str]:
+    """Name what a check measures: columns of the history, and of the table."""
+    return ["error_rate", *_seen_by_check()]
 
 
 def trial_types() -> dict[str, type]:

@@ -1,14 +1,17 @@
-"""One trial: its spec, its result, where it was trained, and how to train it alone."""
+"""One trial: spec, result, history, where it was trained, and how to train it alone."""
 
 from typing import Any
 
 from rnnlab.spec import SHOWN_DIGITS
 from sweeps.attempts import events
-from sweeps.columns import trial_columns, trial_types
+from sweeps.columns import fields_of, trial_columns, trial_types
 from sweeps.errors import SweepError
 from sweeps.experiment import load_experiment, names
 from sweeps.places import Place, place
 from sweeps.selection import sweep_command
+from sweeps.traces import Paper, trace
+
+A_PAGE = Paper()
 
 
 def show(prefix: str, results: str) -> dict[str, Any]:
@@ -34,13 +37,14 @@ def show(prefix: str, results: str) -> dict[str, Any]:
     return _facts(matches[0], specs, rows)
 
 
-def lines(facts: dict[str, Any]) -> list[str]:
+def lines(facts: dict[str, Any], paper: Paper = A_PAGE) -> list[str]:
     """Write what is known about a trial for a person."""
     found = [f"trial {facts['trial_id']}"]
     found += [f"  {name} = {value}" for name, value in facts["spec"].items()]
     for each in facts["results"]:
         found.append(f"result in {each['folder']}")
         found += [f"  {name} = {value}" for name, value in each["result"].items()]
+        found += _history_lines(each, facts["spec"]["check_every"], paper)
         for event in each["attempts"]:
             error = f": {event['error']}" if "error" in event else ""
             found.append(f"  {event['time']}  {event['event']} on {event['host']}{error}")
@@ -61,16 +65,40 @@ def _facts(
         for row in found:
             if row["trial_id"] != trial_id:
                 continue
-            spec = spec or {name: row[name] for name in trial_types()}
-            result = {n: v for n, v in row.items() if n not in spec and n != "trial_id"}
-            attempts = _attempts(folder, trial_id)
-            results.append({"folder": folder, "result": result, "attempts": attempts})
+            spec = spec or fields_of(row)
+            of_trial = {"trial_id", *trial_types()}
+            result = {n: v for n, v in row.items() if n not in of_trial}
+            results.append(
+                {
+                    "folder": folder,
+                    "result": result,
+                    "history": _history(folder, trial_id, row["numerics_id"]),
+                    "attempts": _attempts(folder, trial_id),
+                }
+            )
     return {
         "trial_id": trial_id,
         "spec": {name: value for name, value in spec.items() if name != "trial_id"},
         "results": results,
         "command": _command(trial_id, specs, [each["folder"] for each in results]),
     }
+
+
+def _history_lines(of: dict[str, Any], check_every: int, paper: Paper) -> list[str]:
+    outcome, updates = of["result"]["outcome"], of["result"]["updates"]
+    if of["history"]["update"]:
+        return trace(of["history"], paper)
+    if outcome == "diverged" and updates <= check_every:
+        return [f"  no history: it diverged at update {updates}, before its first check"]
+    return ["  its history is missing: a part of it is damaged or gone"]
+
+
+def _history(folder: str, trial_id: str, numerics_id: str) -> dict[str, list[Any]]:
+    """Give the columns of a trial's checks."""
+    from sweeps.store import Store
+
+    table = Store(place(folder)).history_of(trial_id, numerics_id)
+    return table.drop_columns(["trial_id", "numerics_id"]).to_pydict()
 
 
 def _command(

@@ -156,6 +156,13 @@ class Store:
         fits = _compute("equal", made_by, rows["numerics_id"])
         return furthest(rows.filter(fits), CHECK)
 
+    def history_of(self, trial_id: str, numerics_id: str) -> pa.Table:
+        """Give one row per check of one trial under one numerics id, sorted by `update`."""
+        rows = _whole(self.history_parts)
+        rows = rows.filter(_compute("equal", rows["trial_id"], trial_id))
+        made_so = _compute("equal", rows["numerics_id"], numerics_id)
+        return furthest(rows.filter(made_so), CHECK)
+
     def standings(self) -> dict[str, Standing]:
         """Say how far each trial has come, by `trial_id`."""
         return standings_in(self.read())

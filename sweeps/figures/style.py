@@ -19,6 +19,12 @@ LABELS = {
     "Addition": "addition",
     "Multiplication": "multiplication",
 }
+ANONYMOUS: Mapping[str, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""Kinds of files, and what of each would differ from day to day."""
 
 
 def save(figure: Figure, place: Place, stem: str) -> list[str]:
@@ -32,16 +38,26 @@ def save(figure: Figure, place: Place, stem: str) -> list[str]:
     Returns:
         The addresses of the two files.
     """
-    import matplotlib as mpl
-
-    svg, png = BytesIO(), BytesIO()
-    with mpl.rc_context({"svg.hashsalt": stem, "svg.fonttype": "none"}):
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-    written = {f"{stem}.svg": svg.getvalue(), f"{stem}.png": png.getvalue()}
+    written = {f"{stem}.{kind}": rendered(figure, kind, stem) for kind in ("svg", "png")}
     for name, data in written.items():
         place.replace(name, data)
     return [joined(place, name) for name in written]
+
+
+def rendered(figure: Figure, kind: str, stem: str) -> bytes:
+    """Give a figure as the bytes of a file, the same for the same figure.
+
+    Args:
+        figure: What to write.
+        kind: One of `ANONYMOUS`.
+        stem: Its name without ending.
+    """
+    import matplotlib as mpl
+
+    buffer = BytesIO()
+    with mpl.rc_context({"svg.hashsalt": stem, "svg.fonttype": "none"}):
+        figure.savefig(buffer, format=kind, dpi=200, metadata=ANONYMOUS[kind])
+    return buffer.getvalue()
 
 
 def matching(table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from commands import SWEEP, Folder
 
 LIMIT_S = 0.5
@@ -33,10 +34,12 @@ def test_plan_figure7_answers_in_under_half_a_second(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_planning_imports_neither_torch_nor_ray() -> None:
+@pytest.mark.parametrize(
+    "words", [["plan", "figure7"], ["list"], ["show", "6dc9db67ae26"]], ids="-".join
+)
+def test_what_reads_no_result_imports_neither_torch_nor_ray(words: list[str]) -> None:
     code = (
-        "import sys; from sweeps.cli import call; "
-        "call(['plan', 'figure7', '--json']); call(['list']); "
+        f"import sys; from sweeps.cli import call; assert call({words}) == 0; "
         "heavy = {'torch', 'ray', 'numba', 'pandas', 'matplotlib', 'scipy', 'pyarrow'}; "
         "sys.exit(f'{heavy & set(sys.modules)}' if heavy & set(sys.modules) else 0)"
     )

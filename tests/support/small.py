@@ -28,6 +28,7 @@ def check(update: int, errors: int = 100, loss: float = 1.25) -> Check:
         omega=0.125,
         valid_share=1.0,
         spectral_radius=0.95,
+        largest_singular_value=1.75,
     )
 
 

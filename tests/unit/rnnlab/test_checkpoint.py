@@ -194,6 +194,16 @@ def test_a_sound_file_of_another_shape_is_left_out(
     assert "the trial starts again" in caplog.text
 
 
+def test_a_checkpoint_of_other_code_is_told_by_its_numerics_id(tmp_path: Path) -> None:
+    """It is whole: what it holds is only known to the code that made it."""
+    told: list[str] = []
+    kept = CheckpointFolder(Folder(tmp_path), told.append)
+    kept.save(ONE, "plain-1", replace(STATE, totals=LaterTotals()))
+    assert kept.load(ONE, "plain-2") is None
+    (said,) = told
+    assert said.startswith("its checkpoint was made by plain-1, not by plain-2")
+
+
 @dataclass(frozen=True)
 class LaterTotals(Totals):
     skipped: int = 1

@@ -14,6 +14,7 @@ from small import checkpoints, trial
 from rnnlab import Result, TemporalOrder, Trial, rng
 from rnnlab.checkpoint import Checkpoints
 from rnnlab.data import Batch, draw_batch
+from rnnlab.diagnostics import largest_singular_value, spectral_radius
 from rnnlab.engines import Engine, Gradients, choose
 from rnnlab.engines.plain import Plain
 from rnnlab.rng import CHECK
@@ -97,6 +98,15 @@ def test_a_checks_averages_run_over_the_updates_since_the_last() -> None:
     assert second.loss == pytest.approx((whole.loss - half.loss) / 10)
     assert second.grad_norm_mean == pytest.approx((whole.grad_norm - half.grad_norm) / 10)
     assert max(first.grad_norm_max, second.grad_norm_max) == whole.grad_norm_max
+
+
+def test_a_check_looks_at_the_weights_of_its_update() -> None:
+    (state,) = list(training(SMALL, budget=10, engine=ENGINE))[-1:]
+    w_rec = state.parameters.w_rec
+    (seen,) = state.checks
+    assert seen.spectral_radius == spectral_radius(w_rec)
+    assert seen.largest_singular_value == largest_singular_value(w_rec)
+    assert seen.largest_singular_value > seen.spectral_radius
 
 
 @pytest.mark.parametrize("budget", [0, -10, 15])

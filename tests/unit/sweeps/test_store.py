@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -128,6 +129,20 @@ def test_a_history_is_of_the_numerics_that_the_table_shows(tmp_path: Path) -> No
     history = kept.history()
     assert history["update"].to_pylist() == [10, 20, 30, 40]
     assert set(history["numerics_id"].to_pylist()) == {"plain-111111111111"}
+
+
+def test_the_checks_of_one_trial_are_those_of_the_history(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    kept.commit(FINISHED)
+    again = result(trial(1), 50, numerics_id="plain-111111111111")
+    kept.commit([(trial(1), again)], committed=kept.standings())
+    kept.commit([(trial(1), replace(again, updates=40, checks=again.checks[:4]))])
+    history = kept.history()
+    for one, made_by in [(trial(0), "plain-000000000000"), (trial(1), again.numerics_id)]:
+        found = kept.history_of(one.trial_id, made_by)
+        assert found.equals(history.filter(pc.field("trial_id") == one.trial_id))
+    assert len(kept.history_of(trial(1).trial_id, again.numerics_id)) == 5
+    assert len(kept.history_of(trial(2).trial_id, "plain-000000000000")) == 0
 
 
 def test_the_same_part_twice_is_fine_and_other_numbers_raise_the_alarm(
@@ -449,7 +464,10 @@ def test_the_first_schema_is_readable_for_ever(tmp_path: Path) -> None:
     ends = {row["outcome"]: row["updates"] for row in rows}
     assert ends == {"unsolved": 400, "diverged": 4, "solved": 200}
     assert {row["task.kind"] for row in rows} == {"TemporalOrder"}
-    assert len(kept.history()) == 3
+    assert {row["largest_singular_value"] for row in rows} == {None}
+    history = kept.history()
+    assert len(history) == history["largest_singular_value"].null_count == 3
+    assert history["spectral_radius"].null_count == 0
     assert kept.mend() == []
 
 

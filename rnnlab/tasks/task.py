@@ -66,6 +66,8 @@ class Task(ABC):
     def steps(self, length: int, word: int) -> int:
         """Give the steps of a batch for a length L; arithmetic that arrays understand too.
 
+        They must not fall where L or the word rises: room is made for the highest of both.
+
         Args:
             length: L.
             word: 32 random bits of the batch.

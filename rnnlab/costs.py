@@ -45,6 +45,7 @@ def wrong(
 ) -> Bool[Tensor, " batch"]:
     """Say which sequences are wrong; same arguments as `cost`."""
     if kind == "value_at_end":
-        return (outputs - targets).square().sum(-1) > WRONG_ABOVE
+        right = (outputs - targets).square().sum(-1) <= WRONG_ABOVE  # which NaN is not
+        return ~right
     missed: Int[Tensor, "*time batch"] = outputs.argmax(-1) != targets
     return missed.any(0) if kind == "class_at_each_step" else missed

@@ -83,6 +83,9 @@ def draw_steps(
         index: Which update, check or test is the first.
         count: How many of them.
         group: Which 240 sequences of each.
+
+    Raises:
+        ValueError: If they are more than `Task.longest`.
     """
     drawn = np.zeros((count, 2), np.int64)
     if task.varies:
@@ -117,7 +120,14 @@ def _steps(task: Task, drawn: Int[np.ndarray, "count 2"]) -> Int[np.ndarray, " c
     length = np.full(len(drawn), task.length)
     if task.length_max is not None:
         length += below(drawn[:, 0], task.length_max - task.length)  # pyright: ignore[reportArgumentType]
-    return np.asarray(task.steps(length, drawn[:, 1]), np.int64)  # pyright: ignore[reportArgumentType]
+    steps = np.asarray(task.steps(length, drawn[:, 1]), np.int64)  # pyright: ignore[reportArgumentType]
+    if steps.max(initial=0) > task.longest:
+        raise ValueError(
+            f"{type(task).__name__}.steps gave {steps.max()} steps, but room is made for "
+            f"{task.longest}, those of the longest length and the highest word. Let steps "
+            "rise with both."
+        )
+    return steps
 
 
 def _inputs(task: Task, drawn: Float[np.ndarray, "batch rows time"]) -> np.ndarray:

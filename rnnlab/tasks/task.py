@@ -66,6 +66,8 @@ class Task(ABC):
     def steps(self, length: int, word: int) -> int:
         """Give the steps of a batch for a length L; arithmetic that arrays understand too.
 
+        They must not fall where L or the word rises: room is made for the highest of both.
+
         Args:
             length: L.
             word: 32 random bits of the batch.
@@ -112,9 +114,11 @@ class Task(ABC):
                     f"length, {self.length}. For one length alone leave it out."
                 )
         if self.longest > LONGEST:
+            field = "length" if self.length_max is None else "length_max"
             raise ValueError(
-                f"{type(self).__name__} has sequences of up to {self.longest} steps, more "
-                "than the 100,000 that fit a worker's memory. Choose shorter ones."
+                f"{type(self).__name__}.{field} is {getattr(self, field)}, which makes "
+                f"sequences of up to {self.longest} steps, more than the 100,000 that fit "
+                "a worker's memory. Choose a shorter one."
             )
 
     def require_whole(self, name: str, value: object) -> None:

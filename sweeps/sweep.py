@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rnnlab import Trial
 from rnnlab.spec import SHOWN_DIGITS, require_budget
+from rnnlab.tasks import TASKS
 from sweeps.errors import SweepError
 from sweeps.where import select
 
@@ -43,6 +44,7 @@ class Sweep:
             )
         if not self.trials:
             raise ValueError(f"Sweep {self.name!r} has no trials. List at least one.")
+        self._require_known_tasks()
         self.require_budget(self.budget)
         self.require_budget(self.quick_budget)
         try:
@@ -57,6 +59,15 @@ class Sweep:
                 f"Sweep {self.name!r} repeats {surplus} trials, "
                 f"first {repeated[0][:SHOWN_DIGITS]}. "
                 "Drop the loop variable that changes nothing, or vary `seed`."
+            )
+
+    def _require_known_tasks(self) -> None:
+        """Refuse a task that workers and readers of the results would not find."""
+        for kind in {type(trial.task) for trial in self.trials} - set(TASKS):
+            raise ValueError(
+                f"Sweep {self.name!r}: the task {kind.__name__} stands in {kind.__module__}, "
+                "where a worker cannot find it. Give it a file in rnnlab/tasks and a line in "
+                "rnnlab/tasks/__init__.py; docs/how-to/add-a-task.md shows how."
             )
 
     def require_budget(self, budget: int) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rnnlab.rng import below, words
+from rnnlab.rng import WORD, below, words
 from rnnlab.tasks.task import Cost, Task
 
 PATTERNS_COUNTED = 1000
-"""Where there are fewer patterns, sequence k shows pattern k modulo their number."""
+"""Where there are fewer patterns, the sequences of a batch show one after another, from a
+random one on: a batch of as many shows each once, and a smaller one leaves none out for ever."""
 
 
 def draw_example(
@@ -40,7 +41,8 @@ def draw_example(
     patterns = 1
     for _ in range(positions):
         patterns = min(patterns * values, PATTERNS_COUNTED)
-    left = example % patterns
+    shift = words(seed, purpose, index, WORD, WORD)[0]  # of the batch, not of a sequence
+    left = (example + below(shift, patterns)) % patterns
     for place in range(positions):
         symbol = left % values
         left //= values
@@ -61,9 +63,9 @@ class Memorisation(Task):
         >>> inputs, targets = [[0] * 18], [0] * 18
         >>> draw_example(0, 0, 0, 11, 18, (2, 5), inputs, targets)
         >>> print("inputs  " + "".join("01.!"[symbol] for symbol in inputs[0]))
-        inputs  11010........!....
+        inputs  10010........!....
         >>> print("targets " + "".join("01."[symbol] for symbol in targets))
-        targets .............11010
+        targets .............10010
     """
 
     values: int = 2

@@ -183,7 +183,7 @@ def wrong_answers(one: Trial, parameters: Parameters, purpose: int) -> np.ndarra
         if one.task.cost == "class_at_end":
             missed = y.argmax(-1) != batch.targets
         if one.task.cost == "value_at_end":
-            missed = ((y - batch.targets) ** 2).sum(-1) > WRONG_ABOVE
+            missed = ~(((y - batch.targets) ** 2).sum(-1) <= WRONG_ABOVE)
         found.append(missed)
     return np.concatenate(found)
 
@@ -209,13 +209,24 @@ def test_a_check_counts_every_wrong_answer_and_may_end_with_any(
         assert found == (len(places), 10_000)
 
 
+@pytest.mark.parametrize("task", [Addition(length=10), TemporalOrder(length=10)])
+def test_a_network_of_nan_is_wrong_or_guesses(engine: Engine, task: Task) -> None:
+    one = small(task)
+    broken = start(one).parameters._replace(
+        w_out=np.full((task.outputs, one.hidden), np.nan, np.float32)
+    )
+    errors, seen = engine.count_errors(one, broken, index=1, stop_at=100)
+    assert errors == 100
+    assert seen < 200
+
+
 def test_other_tasks_in_between_change_no_bit(engine: Engine) -> None:
     for one in map(small, EXAMPLES.values()):
-        whole = engine.advance(one, start(one), 12)
+        whole = engine.advance(one, start(one), 2 * len(EXAMPLES))
         state = start(one)
         for other in map(small, EXAMPLES.values()):
             engine.gradients(other, start(other).parameters, batch_of(other))
             engine.count_errors(other, start(other).parameters, index=1, stop_at=20)
             state = engine.advance(one, state, 1)
-        state = engine.advance(one, state, 12 - len(EXAMPLES))
+        state = engine.advance(one, state, len(EXAMPLES))
         assert bits(state) == bits(whole)

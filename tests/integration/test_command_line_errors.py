@@ -14,7 +14,10 @@ def folder(tmp_path: Path) -> Folder:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "figure8"], "No experiment is called 'figure8'. Known: figure7."),
+        (
+            ["run", "figure8"],
+            "No experiment is called 'figure8'. Known: any_length, clip_threshold, figure7,",
+        ),
         (["run", "figure8"], "Did you mean figure7?"),
         (["run", "nowhere.py"], "There is no experiment file"),
         (["plan", "figure7", "--where", "lenght < 100"], "Did you mean"),

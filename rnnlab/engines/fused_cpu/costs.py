@@ -180,7 +180,7 @@ def is_wrong(work: Work, k: int, steps: int) -> bool:
         missed = 0.0
         for output in range(work.outputs):
             missed += (np.float64(y[output]) - wanted[output]) ** 2
-        return missed > WRONG_ABOVE
+        return not missed <= WRONG_ABOVE  # NaN is wrong too
     rows = asked_rows(work, steps)
     classes = integers(work.classes, rows)
     for row in range(k, rows, work.batch):

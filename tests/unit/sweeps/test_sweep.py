@@ -1,11 +1,12 @@
 """A sweep refuses what cannot be meant, and says which trial or value it is."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from small import trial
 
-from rnnlab import Trial
+from rnnlab import TemporalOrder, Trial
 from sweeps.sweep import Sweep
 
 GIVEN: dict[str, Any] = {
@@ -74,3 +75,15 @@ def test_a_budget_suits_all_checks() -> None:
     sweep = made(trials=trials, budget=24, quick_budget=12)
     with pytest.raises(ValueError, match="positive multiple of 12"):
         sweep.require_budget(18)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(TemporalOrder):
+    """A task that only this file knows."""
+
+
+def test_a_task_that_workers_cannot_find_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"the task Mine stands in .*; docs/how-to/add-a-task"
+    ):
+        made(trials=[Trial(task=Mine(), check_every=10)])

@@ -123,6 +123,8 @@ class Show:
     """Its id, or the beginning of it."""
     results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
     """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
+    plot: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Draw its history too, as SVG, PNG or PDF by the ending of the file's name."""
     json: Json = False
     """Print JSON."""
 
@@ -132,6 +134,10 @@ class Show:
         from sweeps.traces import Paper
 
         facts = show(self.trial_id, self.results)
+        if self.plot is not None:
+            from sweeps.plot import plot
+
+            facts["plot"] = plot(facts, self.plot)
         _print(facts, lines(facts, Paper.of(sys.stdout)), self.json)
         return 0
 

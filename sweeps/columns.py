@@ -136,6 +136,26 @@ def task_defaults() -> dict[str, dict[str, Any]]:
     return found
 
 
+def differing(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the kind of a trial's task, and the fields that are not at their default.
+
+    Args:
+        columns: A trial, as in `trial_columns`.
+
+    Example:
+        >>> differing(trial_columns(Trial(lr=0.1)))
+        {'task.kind': 'TemporalOrder', 'lr': 0.1}
+    """
+    kind = columns["task.kind"]
+    of_task = {name: of.get(kind) for name, of in task_defaults().items()}
+    usual = {**trial_defaults(), **of_task}
+    return {
+        name: columns[name]
+        for name in trial_types()
+        if name in columns and columns[name] != usual.get(name)
+    }
+
+
 def plain_type(annotation: Any) -> type:
     """Reduce an annotation to int, float, bool, str, or tuple for a list of whole numbers.
 

@@ -53,6 +53,7 @@ def lines(facts: dict[str, Any], paper: Paper = A_PAGE) -> list[str]:
     return [
         *found,
         *(["train it alone with", f"  {facts['command']}"] if facts["command"] else []),
+        *([f"history drawn in {facts['plot']}"] if facts["plot"] else []),
     ]
 
 
@@ -81,6 +82,7 @@ def _facts(
         "spec": {name: value for name, value in spec.items() if name != "trial_id"},
         "results": results,
         "command": _command(trial_id, specs, [each["folder"] for each in results]),
+        "plot": None,
     }
 
 

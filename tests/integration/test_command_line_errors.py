@@ -58,6 +58,8 @@ def folder(tmp_path: Path) -> Folder:
         ),
         (["show", "zzz"], "No trial's id begins with 'zzz'"),
         (["show", ""], "trials' ids begin with ''"),
+        (["show", "6dc9db67ae26", "--plot", "a.jpeg"], "ends in .svg, .png or .pdf"),
+        (["show", "6dc9db67ae26", "--plot", "a.png"], "has no check to draw"),
         (["draw", "small.py"], "defines no `draw`"),
         (["draw", "figure7"], "There is no result in results/figure7."),
     ],

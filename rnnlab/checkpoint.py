@@ -105,7 +105,7 @@ def name_of(trial: Trial) -> str:
 
 
 def encoded(state: State, trial: Trial, numerics_id: str) -> bytes:
-    """Write a state as the bytes of an npz file that carries its own SHA-256."""
+    """Write a state as the bytes of a compressed npz file that carries its own SHA-256."""
     facts = {
         "trial_id": trial.trial_id,
         "numerics_id": numerics_id,
@@ -118,7 +118,7 @@ def encoded(state: State, trial: Trial, numerics_id: str) -> bytes:
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)
     arrays["sha256"] = np.frombuffer(_digest(arrays), dtype=np.uint8)
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 

@@ -160,6 +160,24 @@ class Draw:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Claims:
+    """The paper's claims beside what was found, as one page."""
+
+    results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
+    """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Judge every claim by the tables, and write DIR/claims.md."""
+        from sweeps.claims_page import facts, lines, write_claims
+
+        address, rows = write_claims(self.results)
+        _print({"page": address, "claims": facts(rows)}, lines(address, rows), self.json)
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verify:
     """Train random finished trials again and compare all numbers, bit for bit."""
 
@@ -225,7 +243,7 @@ class Clean:
         return 0
 
 
-Verbs = List | Plan | Run | Status | Show | Draw | Verify | Merge | Clean
+Verbs = List | Plan | Run | Status | Show | Draw | Claims | Verify | Merge | Clean
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from sweeps.claims import Claim
+
     Draw = Callable[..., Figure]
     Compare = Callable[[pd.DataFrame], str]
 
@@ -38,6 +40,8 @@ class Experiment:
     file has no `draw`."""
     compare: "Compare | None" = None
     """From the table to a table in Markdown; None where the file has no `compare`."""
+    claims: "tuple[Claim, ...]" = ()
+    """What the paper says that its trials test; empty where the file has no `claims`."""
 
 
 def names() -> list[str]:
@@ -75,6 +79,7 @@ def _loaded(path: Path, name: str | None = None) -> Experiment:
         sweep,
         getattr(module, "draw", None),
         getattr(module, "compare", None),
+        tuple(getattr(module, "claims", ())),
     )
 
 

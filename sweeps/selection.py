@@ -115,4 +115,16 @@ def option(flag: str, value: str) -> list[str]:
 
 def sweep_command(*words: str) -> str:
     """Write a `sweep` command as the user would type it here."""
-    return shlex.join(["sweep", *words])
+    return " ".join(quoted(word) for word in ("sweep", *words))
+
+
+def quoted(word: str) -> str:
+    """Quote a word for the shell, an expression with '…' in it in double quotes.
+
+    Example:
+        >>> print(quoted("init == 'sigmoid'"))
+        "init == 'sigmoid'"
+    """
+    if "'" in word and not set(word) & set('"$`\\!'):
+        return f'"{word}"'
+    return shlex.quote(word)

@@ -39,6 +39,35 @@ def wilson(successes: int, trials: int) -> Interval:
     return Interval(float(interval.low), float(interval.high))
 
 
+def newcombe(successes: int, trials: int, others: int, of: int) -> Interval:
+    """Give an interval of the difference of two success rates, at 95 %.
+
+    R. G. Newcombe (1998), *Interval estimation for the difference between independent
+    proportions: comparison of eleven methods*, Statistics in Medicine 17, method 10: the
+    Wilson intervals of both, squared and added.
+
+    Args:
+        successes: Of the first, 0 to `trials`.
+        trials: At least 1.
+        others: Successes of the second, which are subtracted; 0 to `of`.
+        of: Trials of the second, at least 1.
+
+    Raises:
+        ValueError: If these are no such numbers.
+
+    Example:
+        >>> low, high = newcombe(56, 70, 48, 80)
+        >>> f"{low:.4f} {high:.4f}"
+        '0.0524 0.3339'
+    """
+    (low, high), (low_2, high_2) = wilson(successes, trials), wilson(others, of)
+    rate, rate_2 = successes / trials, others / of
+    return Interval(
+        rate - rate_2 - math.hypot(rate - low, high_2 - rate_2),
+        rate - rate_2 + math.hypot(high - rate, rate_2 - low_2),
+    )
+
+
 class Survival(NamedTuple):
     """A survival curve: a step function that falls at times of an end."""
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from rnnlab import Initialiser, TemporalOrder, Trial
 from rnnlab.spec import ClipBy
 from rnnlab.threshold import SEEDS
+from sweeps.claims import Claim
+from sweeps.judging import alike, solved_at_each, speeds_differ
 from sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -52,6 +54,35 @@ sweep = Sweep(
     quick_budget=20_000,
     quick_where="length == 50 and init == 'smart_tanh' and seed < 3",
     trials=[*STAGE_ONE, *STAGE_TWO],
+)
+
+BY_NORM = "clip_multiple != None and clip_by == 'norm'"
+
+claims = (
+    Claim(
+        number="4a",
+        source="Section 3.2",
+        says="thresholds of half to ten times the average gradient norm converge",
+        paper="all",
+        judge=solved_at_each("clip_multiple"),
+        where=BY_NORM,
+    ),
+    Claim(
+        number="4b",
+        source="Section 3.2",
+        says="they converge at different speeds",
+        paper="no numbers",
+        judge=speeds_differ("clip_multiple", MULTIPLES[0], MULTIPLES[-1]),
+        where=BY_NORM,
+    ),
+    Claim(
+        number="4c",
+        source="Section 3.2",
+        says="clipping each entry of the gradient behaves as clipping its norm does",
+        paper="no numbers",
+        judge=alike("clip_by", "norm", "value"),
+        where="clip_multiple != None",
+    ),
 )
 
 

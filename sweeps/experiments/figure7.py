@@ -6,6 +6,8 @@ Figure 7 of Pascanu, Mikolov & Bengio (ICML 2013), Section 4.1.1.
 from typing import TYPE_CHECKING, Any
 
 from rnnlab import TemporalOrder, Trial
+from sweeps.claims import Claim
+from sweeps.judging import better, falls, gains_more
 from sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "MSGD-CR": {"clip_norm": 1.0, "omega_weight": 4.0},
 }
 INITIALISERS = ("sigmoid", "basic_tanh", "smart_tanh")
+LENGTHS = (50, 100, 150, 200)
 
 sweep = Sweep(
     name="figure7",
@@ -26,10 +29,50 @@ sweep = Sweep(
     trials=[
         Trial(task=TemporalOrder(length=length), init=init, seed=seed, **variant)
         for seed in range(5)
-        for length in (50, 100, 150, 200)
+        for length in LENGTHS
         for init in INITIALISERS
         for variant in VARIANTS.values()
     ],
+)
+
+PANELS = {init.replace("_", " "): {"init": init} for init in INITIALISERS}
+CURVES = "curves alone, no numbers"
+
+claims = (
+    Claim(
+        number="1a",
+        source="Section 4.1.1, Figure 7",
+        says="the success rate falls with length, for MSGD more than for MSGD-C, least for "
+        "MSGD-CR",
+        paper=CURVES,
+        judge=falls("task.length", VARIANTS, (LENGTHS[0], LENGTHS[-1])),
+    ),
+    Claim(
+        number="1b",
+        source="Section 4.1.1, Figure 7",
+        says="MSGD-C is solved more often than MSGD",
+        paper=CURVES,
+        judge=better(VARIANTS["MSGD"], VARIANTS["MSGD-C"], PANELS),
+    ),
+    Claim(
+        number="1c",
+        source="Section 4.1.1, Figure 7",
+        says="MSGD-CR is solved more often than MSGD-C",
+        paper=CURVES,
+        judge=better(VARIANTS["MSGD-C"], VARIANTS["MSGD-CR"], PANELS),
+    ),
+    Claim(
+        number="1d",
+        source="Section 4.1.1",
+        says="clipping matters more the longer the sequence",
+        paper=CURVES,
+        judge=gains_more(
+            "task.length",
+            (LENGTHS[:2], LENGTHS[2:]),
+            VARIANTS["MSGD"],
+            VARIANTS["MSGD-C"],
+        ),
+    ),
 )
 
 

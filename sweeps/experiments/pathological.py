@@ -22,6 +22,8 @@ from rnnlab import (
     ThreeBitOrder,
     Trial,
 )
+from sweeps.claims import Claim
+from sweeps.judging import all_solved, solved_like
 from sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -89,6 +91,29 @@ PAPER = {
     ),
 }
 """Success of MSGD-CR (ICML 2013, Sections 4.1.1 to 4.1.5)."""
+
+KIND = {
+    "temporal order": "task.kind == 'TemporalOrder'",
+    "3-bit temporal order": "task.kind == 'ThreeBitOrder'",
+    "addition": "task.kind == 'Addition'",
+    "multiplication": "task.kind == 'Multiplication'",
+    "random permutation": "task.kind == 'RandomPermutation'",
+    "memorisation, 5 bits": "task.kind == 'Memorisation' and positions == 5",
+    "memorisation, 20 bits": "task.kind == 'Memorisation' and positions == 10",
+}
+
+claims = tuple(
+    Claim(
+        number=f"3{letter}",
+        source="Sections 4.1.1 to 4.1.5",
+        says=f"MSGD-CR solves {name}"
+        + ("" if "memorisation" in name else ", one model for lengths of 50 to 200"),
+        paper=PAPER[name],
+        judge=solved_like(2, 5) if name == "random permutation" else all_solved,
+        where=KIND[name],
+    )
+    for letter, name in zip("abcdefg", PROBLEMS, strict=True)
+)
 
 
 def compare(results: "pd.DataFrame") -> str:

@@ -1,0 +1,206 @@
+"""The page of claims: every claim of the paper, judged by the tables of a results folder."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sweeps.claims import Claim, Finding
+from sweeps.errors import SweepError
+from sweeps.experiment import Experiment, load_experiment, names
+from sweeps.parts import sha256
+from sweeps.places import Place, joined, place
+from sweeps.selection import sweep_command
+from sweeps.where import select
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAGE = "claims.md"
+HASH_DIGITS = 12
+HEAD = (
+    "| | paper's claim | paper's value | ours | verdict | command | table |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim, judged."""
+
+    claim: Claim
+    finding: Finding
+    command: str
+    """Trains what the verdict rests on; empty where no experiment tests the claim."""
+    table: str
+    """SHA-256 of the table that the verdict rests on; empty without one."""
+
+
+def write_claims(results: str) -> tuple[str, list[Row]]:
+    """Judge every claim by the tables in a results folder, and write the page there.
+
+    Args:
+        results: Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX.
+
+    Returns:
+        The address of the page, and its rows.
+
+    Raises:
+        SweepError: If a claim is badly written, or the page cannot be written.
+    """
+    root = place(results)
+    rows = judged(root)
+    try:
+        root.replace(PAGE, page(rows).encode())
+    except OSError as error:
+        raise SweepError(
+            f"The claims cannot be written to {root.address} ({error.strerror or error}). "
+            "Free it, or choose another with --results DIR."
+        ) from None
+    return joined(root, PAGE), rows
+
+
+def judged(root: Place) -> list[Row]:
+    """Judge every claim of the paper by the tables in a results folder, in their order."""
+    from sweeps.unclaimed import UNCLAIMED
+
+    rows = [Row(each, Finding("", "not run yet"), "", "") for each in UNCLAIMED]
+    for name in names():
+        rows += _judged_by(load_experiment(name), root)
+    return sorted(rows, key=lambda row: _order(row.claim.number))
+
+
+def page(rows: Iterable[Row]) -> str:
+    """Write the claims as Markdown: a table, then what there is to say of the differences."""
+    rows = list(rows)
+    counts = ", ".join(
+        f"{sum(row.finding.verdict == verdict for row in rows)} {verdict}"
+        for verdict in ("reproduced", "partly", "not", "not run yet")
+    )
+    remarks = [
+        f"- **{row.claim.number}** {row.claim.remark}"
+        for row in rows
+        if row.claim.remark and row.finding.verdict in ("partly", "not")
+    ]
+    told = (
+        ["", "## Where we differ: why, and what was tried", "", *remarks] if remarks else []
+    )
+    lines = [
+        "# The paper's claims, and what we found",
+        "",
+        "R. Pascanu, T. Mikolov & Y. Bengio, *On the difficulty of training recurrent neural",
+        "networks*, ICML 2013. Written by `sweep claims` from the tables beside it; do not edit.",
+        "Intervals are Wilson's, of differences Newcombe's, at 95 %. An unsolved trial might be",
+        "solved by more updates: the paper gives up to 5,000,000.",
+        "",
+        f"{len(rows)} claims: {counts}.",
+        "",
+        *HEAD,
+        *(_line(row) for row in rows),
+        *told,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def facts(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """Give the rows for a program."""
+    return [
+        {
+            "number": row.claim.number,
+            "source": row.claim.source,
+            "claim": row.claim.says,
+            "paper": row.claim.paper,
+            "ours": row.finding.ours,
+            "verdict": row.finding.verdict,
+            "remark": row.claim.remark,
+            "command": row.command,
+            "table_sha256": row.table,
+        }
+        for row in rows
+    ]
+
+
+def lines(address: str, rows: Iterable[Row]) -> list[str]:
+    """Give the verdicts for a person, a line each, and where the page is."""
+    told = [
+        f"{row.claim.number:<3} {row.finding.verdict:<12} {row.claim.says}" for row in rows
+    ]
+    return [*told, address]
+
+
+def _judged_by(experiment: Experiment, root: Place) -> list[Row]:
+    """Judge the claims of an experiment by its table."""
+    if not experiment.claims:
+        return []
+    table, digest = _table(root / experiment.sweep.name)
+    rows: list[Row] = []
+    for claim in experiment.claims:
+        planned = select(experiment.sweep.trials, claim.where)
+        ids = [trial.trial_id for trial in planned]
+        here = None if table is None else table[table["trial_id"].isin(ids)]
+        if claim.judge is None or here is None or here.empty:
+            rows.append(
+                Row(claim, Finding("", "not run yet"), _command(experiment, claim), "")
+            )
+            continue
+        finding = _with_missing(claim.judge(here), len(planned) - len(here))
+        command = _command(experiment, claim, int(here["updates"].max()))
+        rows.append(Row(claim, finding, command, digest))
+    return rows
+
+
+def _with_missing(finding: Finding, missing: int) -> Finding:
+    """Take back a verdict that trials which were not run yet might change."""
+    if not missing:
+        return finding
+    verdict = "partly" if finding.verdict == "reproduced" else finding.verdict
+    trials = "trial" if missing == 1 else "trials"
+    return Finding(f"{finding.ours}; {missing} {trials} not run yet", verdict)
+
+
+def _table(folder: Place) -> "tuple[pd.DataFrame | None, str]":
+    """Read a sweep's table; also gives its SHA-256."""
+    from sweeps.columns import table_types
+    from sweeps.store import TABLE
+    from sweeps.tables import conformed, parsed
+
+    try:
+        data = folder.read(TABLE)
+    except FileNotFoundError:
+        return None, ""
+    try:
+        return conformed(parsed(data), table_types()).to_pandas(), sha256(data)
+    except ValueError as error:
+        raise SweepError(
+            f"{joined(folder, TABLE)} is damaged ({error}). `sweep run` derives it again."
+        ) from None
+
+
+def _command(experiment: Experiment, claim: Claim, budget: int | None = None) -> str:
+    words = ["run", experiment.reference]
+    words += ["--where", claim.where] if claim.where else []
+    words += (
+        ["--budget", str(budget)] if budget not in (None, experiment.sweep.budget) else []
+    )
+    return sweep_command(*words)
+
+
+def _line(row: Row) -> str:
+    claim, finding = row.claim, row.finding
+    cells = (
+        claim.number,
+        f"{claim.says} ({claim.source})",
+        claim.paper,
+        finding.ours,
+        f"**{finding.verdict}**" if row.table else finding.verdict,
+        f"`{row.command}`" if row.command else "no experiment yet",
+        f"`{row.table[:HASH_DIGITS]}`" if row.table else "",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _order(number: str) -> tuple[int, str]:
+    found = re.fullmatch(r"(\d+)([a-z]?)", number)
+    if found is None:
+        raise SweepError(f"A claim's number is like 3 or 3b, not {number!r}.")
+    return int(found[1]), found[2]

@@ -1,0 +1,295 @@
+"""How a table answers a claim: rates, differences of rates and times, each with an interval.
+
+A judge is made by a function here and given to a `sweeps.claims.Claim`. What it may say:
+"reproduced" where the interval, or every trial, bears the claim out; "not" where it speaks
+against it; "partly" in between.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sweeps.claims import Finding, Verdict
+from sweeps.statistics import Interval, newcombe, success_curve, time_at, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sweeps.claims import Judge
+
+TESTED_ON = 10_000
+"""Sequences of a test after training."""
+SIGNIFICANT = 0.05
+
+
+class Gain(NamedTuple):
+    """How much more often one group of trials is solved than another."""
+
+    by: float
+    """Difference of the rates."""
+    interval: Interval
+    told: str
+
+
+def all_solved(results: "pd.DataFrame") -> Finding:
+    """Judge "every trial is solved": partly, where some are; not, where none is."""
+    solved, n = _solved(results), len(results)
+    verdict = _by_count(solved, n)
+    return Finding(f"{_rate(solved, n)}{_unsolved_until(results)}", verdict)
+
+
+def solved_like(k: int, n: int) -> "Judge":
+    """Judge "k of n are solved": our rate may differ from it by chance alone, and is not 0."""
+
+    def judge(results: "pd.DataFrame") -> Finding:
+        ours = _solved(results), len(results)
+        low, high = newcombe(*ours, k, n)
+        fits = ours[0] > 0 and low <= 0 <= high
+        verdict = "reproduced" if fits else "partly" if ours[0] else "not"
+        return Finding(f"{_rate(*ours)}{_unsolved_until(results)}", verdict)
+
+    return judge
+
+
+def right_at(longest: int, wrong_below: int) -> "Judge":
+    """Judge what solved models do on fresh sequences of other lengths.
+
+    Args:
+        longest: The longest length that counts; one of `test_lengths`.
+        wrong_below: A model is right at a length with fewer wrong of 10,000 than this.
+    """
+
+    def judge(results: "pd.DataFrame") -> Finding:
+        tested = results[results["test_errors"].notna()]
+        if tested.empty:
+            return Finding("no model was solved, so none was tested", "not")
+        found = zip(tested["test_lengths"], tested["test_errors"], strict=True)
+        by_length = [
+            {n: e for n, e in zip(*each, strict=True) if n <= longest} for each in found
+        ]
+        right = sum(max(each.values()) < wrong_below for each in by_length)
+        worst = {n: max(each[n] for each in by_length) for n in by_length[0]}
+        fails_from = next((n for n, e in worst.items() if e >= wrong_below), None)
+        told = f"{right} of {len(tested)} solved models{_interval(right, len(tested))}"
+        if fails_from is not None:
+            least, most = (f(each[longest] for each in by_length) for f in (min, max))
+            told += (
+                f"; the first length at which one fails is {fails_from:,}; at "
+                f"{longest:,} {_percent(least)} to {_percent(most)} are wrong"
+            )
+        return Finding(told, _by_count(right, len(results)))
+
+    return judge
+
+
+def better(
+    than: Mapping[str, Any],
+    this: Mapping[str, Any],
+    panels: Mapping[str, Mapping[str, Any]],
+) -> "Judge":
+    """Judge "this variant is solved more often than that one" in each of several panels.
+
+    Args:
+        than: Columns and values of the one.
+        this: Of the other.
+        panels: Columns and values of each panel, by its name.
+    """
+
+    def judge(results: "pd.DataFrame") -> Finding:
+        gains = {
+            name: _gain(_of(results, {**where, **than}), _of(results, {**where, **this}))
+            for name, where in panels.items()
+        }
+        return _finding(gains, results, _by_signs(gains.values()))
+
+    return judge
+
+
+def falls(
+    column: str, lines: Mapping[str, Mapping[str, Any]], ends: tuple[Any, Any]
+) -> "Judge":
+    """Judge "the success rate falls along a column, in each line less than in the one before".
+
+    Args:
+        column: Such as "task.length".
+        lines: Columns and values of each line, by its name; the steepest first.
+        ends: The values of the column that are compared: the first and the last.
+    """
+
+    def judge(results: "pd.DataFrame") -> Finding:
+        drops = {
+            name: _drop(*(_of(results, {**where, column: end}) for end in ends))
+            for name, where in lines.items()
+        }
+        steepest_first = [each.by for each in drops.values()]
+        verdict = _by_signs(drops.values())
+        if verdict == "reproduced" and steepest_first != sorted(
+            steepest_first, reverse=True
+        ):
+            verdict = "partly"
+        return _finding(drops, results, verdict)
+
+    return judge
+
+
+def gains_more(
+    column: str,
+    halves: tuple[Sequence[Any], Sequence[Any]],
+    than: Mapping[str, Any],
+    this: Mapping[str, Any],
+) -> "Judge":
+    """Judge "this variant gains more over that one in the second half of a column's values".
+
+    Reproduced where the intervals of the two gains do not meet; not, where it gains less.
+    """
+
+    def judge(results: "pd.DataFrame") -> Finding:
+        low, high = (results[results[column].isin(list(half))] for half in halves)
+        gains = {
+            f"at {half[0]} to {half[-1]}": _gain(_of(here, than), _of(here, this))
+            for half, here in zip(halves, (low, high), strict=True)
+        }
+        before, after = gains.values()
+        verdict: Verdict = "partly" if after.by > before.by else "not"
+        if after.interval.low > before.interval.high:
+            verdict = "reproduced"
+        return _finding(gains, results, verdict)
+
+    return judge
+
+
+def solved_at_each(column: str) -> "Judge":
+    """Judge "it converges at every value of a column": partly where each has a solved trial."""
+
+    def judge(results: "pd.DataFrame") -> Finding:
+        groups = [(value, group) for value, group in results.groupby(column)]
+        told = [f"{value:g}: {_solved(g)} of {len(g)}" for value, g in groups]
+        shares = [_solved(group) / len(group) for _, group in groups]
+        verdict = "reproduced" if min(shares) == 1 else "partly" if min(shares) else "not"
+        return Finding("; ".join(told) + _unsolved_until(results), verdict)
+
+    return judge
+
+
+def speeds_differ(column: str, one: float, other: float) -> "Judge":
+    """Judge "it takes another time at one value than at the other", by the log-rank test."""
+
+    def judge(results: "pd.DataFrame") -> Finding:
+        groups = [_of(results, {column: value}) for value in (one, other)]
+        if any(group.empty for group in groups):
+            return Finding("too few trials yet", "partly")
+        p = _logrank(*groups)
+        told = [
+            f"{value:g}: median {_median(group)} updates (n = {len(group)})"
+            for value, group in zip((one, other), groups, strict=True)
+        ]
+        verdict = "reproduced" if p < SIGNIFICANT else "partly"
+        return Finding(f"{'; '.join(told)}; log-rank p = {p:.2g}", verdict)
+
+    return judge
+
+
+def alike(column: str, one: Any, other: Any) -> "Judge":
+    """Judge "both are solved as often": not, where the interval of the difference excludes 0."""
+
+    def judge(results: "pd.DataFrame") -> Finding:
+        gain = _gain(_of(results, {column: one}), _of(results, {column: other}))
+        verdict = "reproduced" if gain.interval.low <= 0 <= gain.interval.high else "not"
+        if math.isnan(gain.by):
+            verdict = "partly"
+        return _finding({f"{one}, then {other}:": gain}, results, verdict)
+
+    return judge
+
+
+def _gain(one: "pd.DataFrame", other: "pd.DataFrame") -> Gain:
+    """Compare the success rates of two groups; of nothing, nothing is known."""
+    if one.empty or other.empty:
+        return Gain(math.nan, Interval(-1.0, 1.0), "not run yet")
+    k, n, m, of = _solved(other), len(other), _solved(one), len(one)
+    interval = newcombe(k, n, m, of)
+    told = (
+        f"{m} of {of} → {k} of {n} "
+        f"({100 * interval.low:+.0f} to {100 * interval.high:+.0f} points)"
+    )
+    return Gain(k / n - m / of, interval, told)
+
+
+def _drop(first: "pd.DataFrame", last: "pd.DataFrame") -> Gain:
+    """Say how much less often the last group is solved than the first."""
+    gain = _gain(first, last)
+    low, high = gain.interval
+    return Gain(-gain.by, Interval(-high, -low), gain.told)
+
+
+def _finding(
+    gains: Mapping[str, Gain], results: "pd.DataFrame", verdict: Verdict
+) -> Finding:
+    told = "; ".join(f"{name} {each.told}" for name, each in gains.items())
+    return Finding(told + _unsolved_until(results), verdict)
+
+
+def _of(results: "pd.DataFrame", where: Mapping[str, Any]) -> "pd.DataFrame":
+    """Give the rows with these values; None means null."""
+    for column, value in where.items():
+        here = results[column]
+        results = results[here.isna() if value is None else here == value]
+    return results
+
+
+def _solved(results: "pd.DataFrame") -> int:
+    return int((results["outcome"] == "solved").sum())
+
+
+def _rate(k: int, n: int) -> str:
+    return f"{k} of {n} solved{_interval(k, n)}"
+
+
+def _interval(k: int, n: int) -> str:
+    low, high = wilson(k, n)
+    return f" ({100 * low:.0f} to {100 * high:.0f} %)"
+
+
+def _percent(errors: int) -> str:
+    return f"{100 * errors / TESTED_ON:.3g} %"
+
+
+def _unsolved_until(results: "pd.DataFrame") -> str:
+    unsolved = results[results["outcome"] == "unsolved"]["updates"]
+    if unsolved.empty:
+        return ""
+    return f"; {len(unsolved)} unsolved after {int(unsolved.min()):,} updates or more"
+
+
+def _by_count(k: int, n: int) -> Verdict:
+    return "reproduced" if k == n else "partly" if k else "not"
+
+
+def _by_signs(gains: Iterable[Gain]) -> Verdict:
+    """Say "reproduced" where all gains are there for certain, "partly" where some are."""
+    gains = list(gains)
+    if all(each.interval.low > 0 for each in gains):
+        return "reproduced"
+    some = any(each.interval.low > 0 for each in gains)
+    return "partly" if some and all(each.interval.high >= 0 for each in gains) else "not"
+
+
+def _median(group: "pd.DataFrame") -> str:
+    when = time_at(success_curve(group["updates"].tolist(), group["outcome"].tolist()), 0.5)
+    if math.isfinite(when):
+        return f"{when:,.0f}"
+    return f"over {int(group['updates'].max()):,}"
+
+
+def _logrank(one: "pd.DataFrame", other: "pd.DataFrame") -> float:
+    from scipy.stats import CensoredData, logrank
+
+    never = max(one["updates"].max(), other["updates"].max())
+    first, second = (
+        CensoredData.right_censored(
+            group["updates"].where(group["outcome"] != "diverged", never),
+            group["outcome"] != "solved",
+        )
+        for group in (one, other)
+    )
+    return float(logrank(first, second).pvalue)

@@ -44,7 +44,9 @@ class List:
             }
             for each in found
         ]
-        _print(rows, [f"{r['name']:<16} {r['question']}" for r in rows], self.json)
+        width = max(len(each.reference) for each in found)
+        lines = [f"{each.reference:<{width}} {each.question}" for each in found]
+        _print(rows, lines, self.json)
         return 0
 
 

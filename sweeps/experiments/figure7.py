@@ -11,6 +11,8 @@ from sweeps.judging import better, falls, gains_more
 from sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -78,13 +80,20 @@ claims = (
 
 def draw(results: "pd.DataFrame") -> "Figure":
     """Draw success rate against length: a panel an initialisation, a line a variant."""
+    return panels(results, sweep.trials, INITIALISERS)
+
+
+def panels(
+    results: "pd.DataFrame", trials: list[Trial], initialisers: "Sequence[str]"
+) -> "Figure":
+    """Draw these trials as Figure 7 draws its own."""
     from sweeps.figures import success_panels
 
     return success_panels(
         results,
-        sweep.trials,
+        trials,
         panel="init",
-        panels=INITIALISERS,
+        panels=initialisers,
         x="task.length",
         x_label="sequence length T (steps)",
         lines=VARIANTS,

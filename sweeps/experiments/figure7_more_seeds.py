@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rnnlab import Initialiser, TemporalOrder, Trial
 from sweeps.claims import Claim
-from sweeps.experiments.figure7 import CURVES, VARIANTS
+from sweeps.experiments.figure7 import CURVES, VARIANTS, panels
 from sweeps.judging import better
 from sweeps.sweep import Sweep
 
@@ -47,14 +47,4 @@ claims = tuple(
 
 def draw(results: "pd.DataFrame") -> "Figure":
     """Draw success rate against length: a panel an initialisation, a line a variant."""
-    from sweeps.figures import success_panels
-
-    return success_panels(
-        results,
-        sweep.trials,
-        panel="init",
-        panels=INITIALISERS,
-        x="task.length",
-        x_label="sequence length T (steps)",
-        lines=VARIANTS,
-    )
+    return panels(results, sweep.trials, INITIALISERS)

@@ -16,6 +16,7 @@ from small import result, store
 from rnnlab import Outcome, Trial
 from sweeps.columns import result_columns, trial_columns
 from sweeps.drawing import as_of
+from sweeps.experiments import figure7_more_seeds
 from sweeps.experiments.figure7 import INITIALISERS, VARIANTS, draw, sweep
 from sweeps.figures import save
 from sweeps.folder import Folder
@@ -91,6 +92,19 @@ def test_every_point_of_every_line_is_k_of_n() -> None:
             drawn = [segment[:, 1] for segment in segments.get_segments()]
             expected = [tuple(wilson(k, 5)) for k in solved]
             np.testing.assert_allclose(drawn, expected, atol=1e-12)
+
+
+def test_more_seeds_are_drawn_as_the_papers_five_are() -> None:
+    trials = figure7_more_seeds.sweep.trials
+    assert set(cell("basic_tanh", 50, "MSGD-CR")) < set(trials)
+    outcomes: list[Outcome] = ["solved" if t.seed < 7 else "unsolved" for t in trials]
+    basic, smart = figure7_more_seeds.draw(table(trials, outcomes)).axes[:2]
+    for axis in (basic, smart):
+        assert [bar.get_label() for bar in bars(axis)] == list(VARIANTS)
+        for bar in bars(axis):
+            assert numbers(bar.lines[0].get_ydata()) == [7 / 20] * 2
+            drawn = [segment[:, 1] for segment in bar.lines[2][0].get_segments()]
+            np.testing.assert_allclose(drawn, [wilson(7, 20)] * 2, atol=1e-12)
 
 
 def test_a_point_is_of_the_replicates_there_are() -> None:

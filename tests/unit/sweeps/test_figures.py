@@ -104,7 +104,7 @@ def test_more_seeds_are_drawn_as_the_papers_five_are() -> None:
         for bar in bars(axis):
             assert numbers(bar.lines[0].get_ydata()) == [7 / 20] * 2
             drawn = [segment[:, 1] for segment in bar.lines[2][0].get_segments()]
-            np.testing.assert_allclose(drawn, [wilson(7, 20)] * 2, atol=1e-12)
+            np.testing.assert_allclose(drawn, [tuple(wilson(7, 20))] * 2, atol=1e-12)
 
 
 def test_a_point_is_of_the_replicates_there_are() -> None:

@@ -46,9 +46,15 @@ def write_claims(results: str) -> tuple[str, list[Row]]:
         The address of the page, and its rows.
 
     Raises:
-        SweepError: If a claim is badly written, or the page cannot be written.
+        SweepError: If a claim is badly written, nothing is there, or the page cannot be
+            written.
     """
     root = place(results)
+    if not root.folders() and not root.names():
+        raise SweepError(
+            f"There are no results in {root.address}. Train first: "
+            f"{sweep_command('run', 'figure7')}; or name another folder with --results DIR."
+        )
     rows = judged(root)
     try:
         root.replace(PAGE, page(rows).encode())

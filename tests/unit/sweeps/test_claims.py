@@ -130,6 +130,12 @@ def test_a_page_that_cannot_be_written_is_told_with_a_remedy(tmp_path: Path) -> 
         write_claims(str(tmp_path))
 
 
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match="no results in .* Train first: sweep run figure7"):
+        write_claims(str(tmp_path / "nowhere"))
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_number_that_is_none_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

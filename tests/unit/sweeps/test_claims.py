@@ -131,7 +131,9 @@ def test_a_page_that_cannot_be_written_is_told_with_a_remedy(tmp_path: Path) -> 
 
 
 def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(SweepError, match=r"no results in .* Train first: sweep run figure7"):
+    with pytest.raises(
+        SweepError, match=r"no results in .* Train first: sweep run figure7"
+    ):
         write_claims(str(tmp_path / "nowhere"))
     assert not (tmp_path / "nowhere").exists()
 

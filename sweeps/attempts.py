@@ -37,7 +37,7 @@ class Attempts:
         """Append one event with the time, the host and the process.
 
         Args:
-            event: "session", "started", "restarted", "finished", "failed" or "ended".
+            event: "session", "started", "restarted", "finished", "failed", "ended" or "adopted".
             facts: What there is to say; values that JSON can write.
         """
         line = {

@@ -21,6 +21,7 @@ def changes(
     Returns:
         A line each; none where all is as it was.
     """
+    events = list(events)
     before = [event for event in events if event.get("event") == "session"]
     made_by = Counter(
         standing.numerics_id
@@ -28,7 +29,7 @@ def changes(
         if (standing := work.standings.get(trial.trial_id))
     )
     earlier = {str(each["numerics_id"]) for each in before if each.get("numerics_id")}
-    others = sorted((earlier | set(made_by)) - {numerics_id})
+    others = sorted((earlier | set(made_by)) - _same(events, numerics_id))
     if others:
         return [_told(work, made_by, others, numerics_id)]
     commits = [event.get("commit") for event in before]
@@ -38,6 +39,15 @@ def changes(
             f"{commit[:12]}), its numerics have not: results stay comparable bit for bit"
         ]
     return []
+
+
+def _same(events: Iterable[Mapping[str, Any]], numerics_id: str) -> set[str]:
+    """List the numerics that were seen to give the same bits (`sweeps.adopt`), this one too."""
+    same = {numerics_id}
+    for event in reversed([each for each in events if each.get("event") == "adopted"]):
+        if event.get("numerics_id") in same:
+            same.add(str(event.get("earlier")))
+    return same
 
 
 def _told(work: Plan, made_by: Counter[str], others: list[str], numerics_id: str) -> str:
@@ -54,5 +64,6 @@ def _told(work: Plan, made_by: Counter[str], others: list[str], numerics_id: str
         "valid, but their bits are not comparable with new ones. Checkpoints of the "
         f"former are set aside: {begun} trials with a result at a smaller budget, and all "
         "that were under way, start again from their first update. To keep them, go back "
-        "to the former code and libraries"
+        "to the former code and libraries, or try `sweep verify --adopt`: it trains some "
+        "again, and if their bits are the same after all, the others go on"
     )

@@ -190,6 +190,8 @@ class Verify:
     """Draws the same trials again; without it, others every time."""
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials at a time, one core each; without it, every core of this machine."""
+    adopt: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Where all are equal though the numerics have changed, let unsolved trials go on."""
     json: Json = False
     """Print JSON."""
 
@@ -198,7 +200,11 @@ class Verify:
         from sweeps.verify import lines, verify_sample
 
         facts = verify_sample(
-            resolve(self.selection), self.sample, self.seed, RunOptions(cpus=self.cpus)
+            resolve(self.selection),
+            self.sample,
+            self.seed,
+            RunOptions(cpus=self.cpus),
+            to_adopt=self.adopt,
         )
         _print(facts, lines(facts), self.json)
         return 1 if facts["different"] else 0

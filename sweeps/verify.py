@@ -1,7 +1,7 @@
 """Train finished trials again, and compare every number bit for bit.
 
-A row is compared under its own numerics id only: other sources, libraries or machines may
-give other bits and be right.
+Other code, libraries or machines may give other bits and be right: what was made by another
+numerics id and comes out otherwise is not comparable, and only under its own id different.
 """
 
 import multiprocessing
@@ -10,7 +10,7 @@ import struct
 from collections import Counter
 from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from rnnlab import Result, Trial
@@ -53,7 +53,12 @@ class Kept:
 
 
 def verify_sample(
-    chosen: Chosen, size: int, seed: int | None, options: RunOptions
+    chosen: Chosen,
+    size: int,
+    seed: int | None,
+    options: RunOptions,
+    *,
+    to_adopt: bool = False,
 ) -> dict[str, Any]:
     """Verify a random sample of finished trials, telling on stderr how far it is.
 
@@ -62,12 +67,14 @@ def verify_sample(
         size: How many.
         seed: Decides which; None draws a seed, which is told.
         options: `cpus` says how many at a time.
+        to_adopt: Let unsolved trials go on from checkpoints of earlier numerics, if all is
+            equal; see `sweeps.adopt`.
 
     Returns:
         What `sweep verify --json` prints.
 
     Raises:
-        SweepError: If an option cannot be, or no trial is finished.
+        SweepError: If an option cannot be, no trial is finished, or nothing can be adopted.
     """
     options.require_possible()
     if size < 1:
@@ -80,6 +87,11 @@ def verify_sample(
         found.append(each)
         name = each.trial_id[:SHOWN_DIGITS]
         say(f"{len(found)} of {len(drawn)}: {name} {each.verdict}")
+    if to_adopt:
+        from sweeps.adopt import adopt
+
+        adopted = adopt(chosen, found)
+        say(f"{adopted} checkpoints of earlier numerics were adopted: their trials go on")
     counts = Counter(each.verdict for each in found)
     return {
         "sweep": chosen.experiment.sweep.name,
@@ -138,14 +150,15 @@ def verify_one(kept: Kept) -> Verified:
     trial, row = kept.trial, kept.row
     name, made_by = row["engine"], row["numerics_id"]
     engine = choose(name) if name in ENGINES else None
-    ours = engine.numerics_id if engine else ""
-    if engine is None or ours != made_by:
-        return Verified(trial.trial_id, "not comparable", made_by=made_by, ours=ours)
+    if engine is None:
+        return Verified(trial.trial_id, "not comparable", made_by=made_by)
     whole_checks = -(-row["updates"] // trial.check_every)
     result = train(trial, budget=whole_checks * trial.check_every, engine=engine)
-    differences = tuple(differing(kept, result))
+    differences = tuple(differing(kept, replace(result, numerics_id=made_by)))
+    if differences and engine.numerics_id != made_by:
+        return Verified(trial.trial_id, "not comparable", (), made_by, engine.numerics_id)
     verdict: Verdict = "different" if differences else "equal"
-    return Verified(trial.trial_id, verdict, differences, made_by, ours)
+    return Verified(trial.trial_id, verdict, differences, made_by, engine.numerics_id)
 
 
 def differing(kept: Kept, result: Result) -> Generator[str]:
@@ -189,7 +202,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
         f"{each['trial_id'][:SHOWN_DIGITS]}  {each['verdict']}" for each in facts["trials"]
     ]
     for each in facts["trials"]:
-        if each["verdict"] == "not comparable":
+        if each["made_by"] != each["ours"]:
             found.append(
                 f"{each['trial_id'][:SHOWN_DIGITS]} was made by {each['made_by']}; here and "
                 f"now it would be {each['ours'] or 'no engine of that name'}"

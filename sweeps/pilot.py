@@ -84,7 +84,7 @@ def seconds_per_update(trial: Trial, engine: Engine, slice_s: float) -> float | 
     began, updates = time.perf_counter(), 0
     for state in states:
         updates = state.update
-        if time.perf_counter() - began >= slice_s:
+        if updates and time.perf_counter() - began >= slice_s:
             break
     took = time.perf_counter() - began
     states.close()

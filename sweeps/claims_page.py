@@ -34,6 +34,8 @@ class Row:
     """Trains what the verdict rests on; empty where no experiment tests the claim."""
     table: str
     """SHA-256 of the table that the verdict rests on; empty without one."""
+    so_far: bool = False
+    """Whether trials are missing, or unsolved at less than the sweep's budget."""
 
 
 def write_claims(results: str) -> tuple[str, list[Row]]:
@@ -96,8 +98,8 @@ def page(rows: Iterable[Row]) -> str:
         "",
         "R. Pascanu, T. Mikolov & Y. Bengio, *On the difficulty of training recurrent neural",
         "networks*, ICML 2013. Written by `sweep claims` from the tables beside it; do not edit.",
-        "Intervals are Wilson's, of differences Newcombe's, at 95 %. An unsolved trial might be",
-        "solved by more updates: the paper gives up to 5,000,000.",
+        "Intervals are Wilson's, of differences Newcombe's, at 95 %. A verdict is *so far* where",
+        "trials were not run yet, or are unsolved at less than the 5,000,000 updates of the paper.",
         "",
         f"{len(rows)} claims: {counts}.",
         "",
@@ -108,7 +110,7 @@ def page(rows: Iterable[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def facts(rows: Iterable[Row]) -> list[dict[str, str]]:
+def facts(rows: Iterable[Row]) -> list[dict[str, str | bool]]:
     """Give the rows for a program."""
     return [
         {
@@ -118,6 +120,7 @@ def facts(rows: Iterable[Row]) -> list[dict[str, str]]:
             "paper": row.claim.paper,
             "ours": row.finding.ours,
             "verdict": row.finding.verdict,
+            "so_far": row.so_far,
             "remark": row.claim.remark,
             "command": row.command,
             "table_sha256": row.table,
@@ -129,7 +132,9 @@ def facts(rows: Iterable[Row]) -> list[dict[str, str]]:
 def lines(address: str, rows: Iterable[Row]) -> list[str]:
     """Give the verdicts for a person, a line each, and where the page is."""
     told = [
-        f"{row.claim.number:<3} {row.finding.verdict:<12} {row.claim.says}" for row in rows
+        f"{row.claim.number:<3} {row.finding.verdict + ' so far' * row.so_far:<18} "
+        f"{row.claim.says}"
+        for row in rows
     ]
     return [*told, address]
 
@@ -149,9 +154,12 @@ def _judged_by(experiment: Experiment, root: Place) -> list[Row]:
                 Row(claim, Finding("", "not run yet"), _command(experiment, claim), "")
             )
             continue
-        finding = _with_missing(claim.judge(here), len(planned) - len(here))
+        missing = len(planned) - len(here)
+        finding = _with_missing(claim.judge(here), missing)
         command = _command(experiment, claim, int(here["updates"].max()))
-        rows.append(Row(claim, finding, command, digest))
+        unsolved = here["outcome"] == "unsolved"
+        cut_short = bool((unsolved & (here["updates"] < experiment.sweep.budget)).any())
+        rows.append(Row(claim, finding, command, digest, missing > 0 or cut_short))
     return rows
 
 
@@ -198,11 +206,18 @@ def _line(row: Row) -> str:
         f"{claim.says} ({claim.source})",
         claim.paper,
         finding.ours,
-        f"**{finding.verdict}**" if row.table else finding.verdict,
+        _verdict(row),
         f"`{row.command}`" if row.command else "no experiment yet",
         f"`{row.table[:HASH_DIGITS]}`" if row.table else "",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _verdict(row: Row) -> str:
+    """Write a verdict: more trials or updates might change one that is so far."""
+    if not row.table:
+        return row.finding.verdict
+    return f"**{row.finding.verdict}**{' so far' * row.so_far}"
 
 
 def _order(number: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from rnnlab import Trial
 from sweeps.columns import trial_columns
@@ -107,6 +108,8 @@ def _dress(top: Axes, bottom: Axes, ticks: Sequence[float]) -> None:
     bottom.set_xscale("log")
     bottom.set_yscale("log")
     bottom.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
+    bottom.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    bottom.yaxis.set_major_formatter(lambda updates, _: f"{updates:,.0f}")
     bottom.minorticks_off()
     bottom.set_xlabel("threshold / mean norm")
     for axis in (top, bottom):

@@ -11,7 +11,7 @@ from small import result, store
 
 from rnnlab import Outcome
 from sweeps.claims import Claim, Finding
-from sweeps.claims_page import Row, judged, page, write_claims
+from sweeps.claims_page import Row, facts, judged, page, write_claims
 from sweeps.cli import call
 from sweeps.errors import SweepError
 from sweeps.experiment import load_experiment, names
@@ -71,6 +71,37 @@ def test_trials_that_were_not_run_take_back_a_verdict(tmp_path: Path) -> None:
     finding = row(tmp_path, "3f").finding
     assert finding.verdict == "partly"
     assert finding.ours.endswith("; 1 trial not run yet")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "so_far"),
+    [
+        (["solved"] * 20, False),
+        (["solved"] * 19, True),
+        ([*["solved"] * 19, "unsolved"], True),
+    ],
+)
+def test_a_verdict_that_more_training_might_change_is_so_far(
+    tmp_path: Path, outcomes: list[Outcome], so_far: bool
+) -> None:
+    run(tmp_path, outcomes)
+    found = row(tmp_path, "3f")
+    assert found.so_far == so_far
+    written = page([found])
+    assert ("** so far |" in written) == so_far
+    assert facts([found])[0]["so_far"] == so_far
+
+
+def test_a_trial_that_had_the_papers_updates_is_no_longer_so_far(tmp_path: Path) -> None:
+    (trial, *others) = select(load_experiment("pathological").sweep.trials, MEMORISED)
+    of = store(tmp_path / "pathological")
+    unsolved = replace(result(trial, 2000), updates=5_000_000)
+    of.commit(
+        [(trial, unsolved), *((each, result(each, 2000, "solved")) for each in others)]
+    )
+    of.compact()
+    found = row(tmp_path, "3f")
+    assert (found.finding.verdict, found.so_far) == ("partly", False)
 
 
 def test_the_command_trains_what_the_verdict_rests_on(tmp_path: Path) -> None:

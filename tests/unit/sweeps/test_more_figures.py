@@ -92,7 +92,7 @@ def test_the_comparison_has_a_row_a_problem_with_k_of_n_and_its_interval() -> No
     lines = pathological.compare(table(pairs)).splitlines()
     assert len(lines) == 2 + len(pathological.TRIALS)
     (row,) = [line for line in lines if "permutation" in line]
-    assert "100 units, lr 0.01, α 1, threshold 6" in row
+    assert "100 units, lr 0.001, α 1, threshold 6" in row
     assert "| 2 of 5 | 2 of 5 | 12 to 77 % | over 50 |" in row
     assert sum("not run yet" in line for line in lines) == 6
     addition = pathological.TRIALS["addition"][:3]
@@ -157,8 +157,15 @@ def test_a_trial_of_stage_two_refers_to_trials_of_stage_one() -> None:
 
 def test_the_experiments_have_the_settings_that_they_name() -> None:
     of_one = {name: trials[0] for name, trials in pathological.TRIALS.items()}
-    assert {(t.lr, t.init, t.check_every) for t in of_one.values()} == {
-        (0.01, "basic_tanh", 2000)
+    assert {(t.init, t.check_every) for t in of_one.values()} == {("basic_tanh", 2000)}
+    assert {name: (t.lr, t.clip_norm, t.omega_weight) for name, t in of_one.items()} == {
+        "temporal order": (1e-3, 6, 2),
+        "3-bit temporal order": (1e-3, 6, 2),
+        "addition": (1e-2, 6, 0.5),
+        "multiplication": (1e-2, 6, 0.5),
+        "random permutation": (1e-3, 6, 1),
+        "memorisation, 5 bits": (1e-2, 1, 2),
+        "memorisation, 20 bits": (1e-2, 1, 2),
     }
     assert {t.task.length_max for t in pathological.sweep.trials} == {200, None}
     assert len(pathological.TRIALS["memorisation, 5 bits"]) == 20

@@ -70,7 +70,7 @@ def right_at(longest: int, wrong_below: int) -> "Judge":
         right = sum(max(each.values()) < wrong_below for each in by_length)
         worst = {n: max(each[n] for each in by_length) for n in by_length[0]}
         fails_from = next((n for n, e in worst.items() if e >= wrong_below), None)
-        told = f"{right} of {len(tested)} solved models{_interval(right, len(tested))}"
+        told = f"{right} of {len(tested)} solved models are right{_interval(right, len(tested))}"
         if fails_from is not None:
             least, most = (f(each[longest] for each in by_length) for f in (min, max))
             told += (

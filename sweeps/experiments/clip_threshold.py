@@ -56,7 +56,7 @@ sweep = Sweep(
     trials=[*STAGE_ONE, *STAGE_TWO],
 )
 
-BY_NORM = "clip_multiple != None and clip_by == 'norm'"
+BY_NORM = "clip_by == 'norm' and not clip_multiple == None"
 
 claims = (
     Claim(
@@ -85,7 +85,7 @@ claims = (
         judge=alike("clip_by", "norm", "value"),
         remark="Entries are clipped at the same multiples of the mean *norm*. No entry is so "
         "large: at T = 50 not a step was clipped by value, so those trials are plain MSGD.",
-        where="clip_multiple != None",
+        where="not clip_multiple == None",
     ),
 )
 

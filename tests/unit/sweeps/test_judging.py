@@ -80,7 +80,7 @@ def test_models_are_right_up_to_a_length() -> None:
     assert judged(judge, models(fine, fine)).verdict == "reproduced"
     mixed = judged(judge, models(fine, longer, {**never, 900: 0}))
     assert mixed.verdict == "partly"
-    assert "1 of 3 solved models (6 to 79 %)" in mixed.ours
+    assert "1 of 3 solved models are right (6 to 79 %)" in mixed.ours
     assert "the first length at which one fails is 50" in mixed.ours
     assert "at 500 0 % to 0.99 % are wrong" in mixed.ours
     assert judged(judge, models(longer)).verdict == "not"

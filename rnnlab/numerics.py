@@ -56,7 +56,7 @@ def source_hash() -> str:
     digest = hashlib.sha256()
     for source in source_files():
         digest.update(str(source.relative_to(ROOT)).encode() + b"\0")
-        digest.update(without_words(source.read_text()) + b"\0")
+        digest.update(without_words(source.read_text(encoding="utf-8")) + b"\0")
     return digest.hexdigest()
 
 
@@ -70,21 +70,38 @@ def without_words(source: str) -> bytes:
         >>> without_words("x = '#'  # one\n\nclass Y: 'What it is.'\n")
         b"x = '#'\nclass Y:"
     """
-    text = source.splitlines()
+    text, inside = source.split("\n"), set[int]()  # lines as ast and tokenize count them
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        (row, column), (last, _) = token.start, token.end
         if token.type == tokenize.COMMENT:
-            row, column = token.start
             text[row - 1] = text[row - 1][:column]
+        elif token.type == tokenize.STRING:
+            inside.update(range(row - 1, last - 1))
     lines = [line.encode() for line in text]
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Expr(ast.Constant(str()), end_lineno=int(last), end_col_offset=end):
-                first = node.lineno - 1
-                kept = lines[first][: node.col_offset] + lines[last - 1][end:]
-                lines[first:last] = [kept, *[b""] * (last - node.lineno)]
-            case _:
-                pass
-    return b"\n".join(line.rstrip() for line in lines if line.strip())
+    for first, start, last, end in _said(source):
+        kept = lines[first][:start] + lines[last - 1][end:]
+        lines[first:last] = [kept, *[b""] * (last - first - 1)]
+        inside -= set(range(first, last))
+    return b"\n".join(
+        line if row in inside else line.rstrip()
+        for row, line in enumerate(lines)
+        if row in inside or line.strip()
+    )
+
+
+def _said(source: str) -> list[tuple[int, int, int, int]]:
+    """Find docstrings, last first: first row from 0, its column, last row from 1, its column."""
+    found = [
+        (node.lineno - 1, node.col_offset, node.end_lineno, node.end_col_offset)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+    return sorted(
+        ((first, start, last, end) for first, start, last, end in found if last and end),
+        reverse=True,
+    )
 
 
 def source_files() -> list[Path]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAGE = "claims.md"
 HASH_DIGITS = 12
 HEAD = (
-    "| | paper's claim | paper's value | ours | verdict | command | table |",
+    "| | paper's claim | paper's value | ours | verdict | command, which also goes on | table |",
     "| --- | --- | --- | --- | --- | --- | --- |",
 )
 
@@ -72,7 +72,7 @@ def judged(root: Place) -> list[Row]:
     """Judge every claim of the paper by the tables in a results folder, in their order."""
     from sweeps.unclaimed import UNCLAIMED
 
-    rows = [Row(each, Finding("", "not run yet"), "", "") for each in UNCLAIMED]
+    rows = [Row(each, Finding("", "not run yet"), "", "", True) for each in UNCLAIMED]
     for name in names():
         rows += _judged_by(load_experiment(name), root)
     return sorted(rows, key=lambda row: _order(row.claim.number))
@@ -85,6 +85,7 @@ def page(rows: Iterable[Row]) -> str:
         f"{sum(row.finding.verdict == verdict for row in rows)} {verdict}"
         for verdict in ("reproduced", "partly", "not", "not run yet")
     )
+    so_far = sum(row.so_far and row.finding.verdict != "not run yet" for row in rows)
     remarks = [
         f"- **{row.claim.number}** {row.claim.remark}"
         for row in rows
@@ -101,7 +102,7 @@ def page(rows: Iterable[Row]) -> str:
         "Intervals are Wilson's, of differences Newcombe's, at 95 %. A verdict is *so far* where",
         "trials were not run yet, or are unsolved at less than the 5,000,000 updates of the paper.",
         "",
-        f"{len(rows)} claims: {counts}.",
+        f"{len(rows)} rows: {counts}; {so_far} of these verdicts are so far.",
         "",
         *HEAD,
         *(_line(row) for row in rows),
@@ -132,8 +133,7 @@ def facts(rows: Iterable[Row]) -> list[dict[str, str | bool]]:
 def lines(address: str, rows: Iterable[Row]) -> list[str]:
     """Give the verdicts for a person, a line each, and where the page is."""
     told = [
-        f"{row.claim.number:<3} {row.finding.verdict + ' so far' * row.so_far:<18} "
-        f"{row.claim.says}"
+        f"{row.claim.number:<3} {_verdict(row).replace('*', ''):<18} {row.claim.says}"
         for row in rows
     ]
     return [*told, address]
@@ -151,12 +151,16 @@ def _judged_by(experiment: Experiment, root: Place) -> list[Row]:
         here = None if table is None else table[table["trial_id"].isin(ids)]
         if claim.judge is None or here is None or here.empty:
             rows.append(
-                Row(claim, Finding("", "not run yet"), _command(experiment, claim), "")
+                Row(
+                    claim, Finding("", "not run yet"), _command(experiment, claim), "", True
+                )
             )
             continue
         missing = len(planned) - len(here)
         finding = _with_missing(claim.judge(here), missing)
-        command = _command(experiment, claim, int(here["updates"].max()))
+        every = max(trial.check_every for trial in planned)
+        budget = -(-int(here["updates"].max()) // every) * every
+        command = _command(experiment, claim, budget)
         unsolved = here["outcome"] == "unsolved"
         cut_short = bool((unsolved & (here["updates"] < experiment.sweep.budget)).any())
         rows.append(Row(claim, finding, command, digest, missing > 0 or cut_short))
@@ -174,20 +178,14 @@ def _with_missing(finding: Finding, missing: int) -> Finding:
 
 def _table(folder: Place) -> "tuple[pd.DataFrame | None, str]":
     """Read a sweep's table; also gives its SHA-256."""
-    from sweeps.columns import table_types
-    from sweeps.store import TABLE
-    from sweeps.tables import conformed, parsed
+    from sweeps.store import Store
+    from sweeps.tables import serialised
 
-    try:
-        data = folder.read(TABLE)
-    except FileNotFoundError:
+    store = Store(folder)
+    if not store.parts.names():
         return None, ""
-    try:
-        return conformed(parsed(data), table_types()).to_pandas(), sha256(data)
-    except ValueError as error:
-        raise SweepError(
-            f"{joined(folder, TABLE)} is damaged ({error}). `sweep run` derives it again."
-        ) from None
+    table = store.read()  # the derived one may be older than the parts
+    return table.to_pandas(), sha256(serialised(table))
 
 
 def _command(experiment: Experiment, claim: Claim, budget: int | None = None) -> str:
@@ -215,7 +213,7 @@ def _line(row: Row) -> str:
 
 def _verdict(row: Row) -> str:
     """Write a verdict: more trials or updates might change one that is so far."""
-    if not row.table:
+    if row.finding.verdict == "not run yet":
         return row.finding.verdict
     return f"**{row.finding.verdict}**{' so far' * row.so_far}"
 

@@ -56,14 +56,31 @@ def _row(name: str, paper: str, trials: Sequence[Trial], results: "pd.DataFrame"
         low, high = wilson(solved, n)
         ours = f"{solved} of {n}"
         interval = f"{100 * low:.0f} to {100 * high:.0f} %"
-        median = _median(here)
+        median = median_updates(here)
     if 0 < n < len(trials):
         ours += f" ({len(trials) - n} missing)"
+    ours += unsolved_until(here)
     cells = (name, settings(trials[0]), paper, ours, interval, median)
     return f"| {' | '.join(cells)} |"
 
 
-def _median(here: "pd.DataFrame") -> str:
-    updates = here["updates"].tolist()
-    when = time_at(success_curve(updates, here["outcome"].tolist()), 0.5)
-    return f"{when:,.0f}" if math.isfinite(when) else f"over {max(updates):,}"
+def median_updates(trials: "pd.DataFrame") -> str:
+    """Write the median of the updates to success, or beyond what it is."""
+    updates, outcomes = trials["updates"].tolist(), trials["outcome"].tolist()
+    when = time_at(success_curve(updates, outcomes), 0.5)
+    if math.isfinite(when):
+        return f"{when:,.0f}"
+    unsolved = trials[trials["outcome"] == "unsolved"]["updates"]
+    if unsolved.empty:
+        return "never: diverged"
+    return f"over {int(unsolved.min()):,}"
+
+
+def unsolved_until(trials: "pd.DataFrame") -> str:
+    """Write how long unsolved trials were trained; nothing where there is none."""
+    unsolved = trials[trials["outcome"] == "unsolved"]["updates"]
+    if unsolved.empty:
+        return ""
+    low, high = int(unsolved.min()), int(unsolved.max())
+    span = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return f"; {len(unsolved)} unsolved after {span} updates"

@@ -100,6 +100,7 @@ def as_of(results: "pd.DataFrame", budget: int) -> "pd.DataFrame":
     results = results.copy()
     beyond = results["updates"] > budget
     results.loc[beyond, ["outcome", "updates"]] = ["unsolved", budget]
+    results.loc[beyond, "test_errors"] = None
     for name in ("solved_at", "zero_errors_at"):
         results[name] = results[name].where(results[name] <= budget)
     return results

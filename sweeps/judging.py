@@ -1,16 +1,20 @@
 """How a table answers a claim: rates, differences of rates and times, each with an interval.
 
 A judge is made by a function here and given to a `sweeps.claims.Claim`. What it may say:
-"reproduced" where the interval, or every trial, bears the claim out; "not" where it speaks
-against it; "partly" in between.
+"reproduced" where the interval, or every trial, bears the claim out; "partly" where some of it
+does, or the direction alone; "not" where nothing does; "not run yet" where what is to be compared
+is not there. Groups are compared over the cells that both have, as they stood when all had had as
+many updates.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweeps.claims import Finding, Verdict
-from sweeps.statistics import Interval, newcombe, success_curve, time_at, wilson
+from sweeps.comparison import median_updates, unsolved_until
+from sweeps.statistics import Interval, newcombe, wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +24,10 @@ if TYPE_CHECKING:
 TESTED_ON = 10_000
 """Sequences of a test after training."""
 SIGNIFICANT = 0.05
+ALIKE = 0.2
+"""Rates that differ by less, for certain, are alike."""
+CELL = ("task.length", "init", "clip_multiple", "seed")
+"""What two trials have in common that are compared, where the comparison is not of that."""
 
 
 class Gain(NamedTuple):
@@ -35,7 +43,7 @@ def all_solved(results: "pd.DataFrame") -> Finding:
     """Judge "every trial is solved": partly, where some are; not, where none is."""
     solved, n = _solved(results), len(results)
     verdict = _by_count(solved, n)
-    return Finding(f"{_rate(solved, n)}{_unsolved_until(results)}", verdict)
+    return Finding(f"{_rate(solved, n)}{unsolved_until(results)}", verdict)
 
 
 def solved_like(k: int, n: int) -> "Judge":
@@ -46,7 +54,7 @@ def solved_like(k: int, n: int) -> "Judge":
         low, high = newcombe(*ours, k, n)
         fits = ours[0] > 0 and low <= 0 <= high
         verdict = "reproduced" if fits else "partly" if ours[0] else "not"
-        return Finding(f"{_rate(*ours)}{_unsolved_until(results)}", verdict)
+        return Finding(f"{_rate(*ours)}{unsolved_until(results)}", verdict)
 
     return judge
 
@@ -118,15 +126,19 @@ def falls(
 
     def judge(results: "pd.DataFrame") -> Finding:
         drops = {
-            name: _drop(*(_of(results, {**where, column: end}) for end in ends))
+            name: _drop(
+                _of(results, {**where, column: ends[0]}),
+                _of(results, {**where, column: ends[1]}),
+                column,
+            )
             for name, where in lines.items()
         }
-        steepest_first = [each.by for each in drops.values()]
+        steep, least = next(iter(drops.values())), list(drops.values())[-1]
+        ordered = all(one.by > other.by for one, other in pairwise(drops.values()))
         verdict = _by_signs(drops.values())
-        if verdict == "reproduced" and steepest_first != sorted(
-            steepest_first, reverse=True
-        ):
-            verdict = "partly"
+        if verdict in ("reproduced", "partly"):
+            certain = steep.interval.low > max(0.0, least.interval.high)
+            verdict = "reproduced" if ordered and certain else "partly"
         return _finding(drops, results, verdict)
 
     return judge
@@ -151,7 +163,9 @@ def gains_more(
         }
         before, after = gains.values()
         verdict: Verdict = "partly" if after.by > before.by else "not"
-        if after.interval.low > before.interval.high:
+        if math.isnan(after.by - before.by):
+            verdict = "not run yet"
+        elif after.interval.low > before.interval.high:
             verdict = "reproduced"
         return _finding(gains, results, verdict)
 
@@ -166,7 +180,7 @@ def solved_at_each(column: str) -> "Judge":
         told = [f"{value:g}: {_solved(g)} of {len(g)}" for value, g in groups]
         shares = [_solved(group) / len(group) for _, group in groups]
         verdict = "reproduced" if min(shares) == 1 else "partly" if min(shares) else "not"
-        return Finding("; ".join(told) + _unsolved_until(results), verdict)
+        return Finding("; ".join(told) + unsolved_until(results), verdict)
 
     return judge
 
@@ -177,10 +191,10 @@ def speeds_differ(column: str, one: float, other: float) -> "Judge":
     def judge(results: "pd.DataFrame") -> Finding:
         groups = [_of(results, {column: value}) for value in (one, other)]
         if any(group.empty for group in groups):
-            return Finding("too few trials yet", "partly")
+            return Finding("", "not run yet")
         p = _logrank(*groups)
         told = [
-            f"{value:g}: median {_median(group)} updates (n = {len(group)})"
+            f"{value:g}: median {median_updates(group)} updates (n = {len(group)})"
             for value, group in zip((one, other), groups, strict=True)
         ]
         verdict = "reproduced" if p < SIGNIFICANT else "partly"
@@ -190,20 +204,31 @@ def speeds_differ(column: str, one: float, other: float) -> "Judge":
 
 
 def alike(column: str, one: Any, other: Any) -> "Judge":
-    """Judge "both are solved as often": not, where the interval of the difference excludes 0."""
+    """Judge "both are solved as often": reproduced, where they differ by 20 points at most."""
 
     def judge(results: "pd.DataFrame") -> Finding:
         gain = _gain(_of(results, {column: one}), _of(results, {column: other}))
-        verdict = "reproduced" if gain.interval.low <= 0 <= gain.interval.high else "not"
-        if math.isnan(gain.by):
-            verdict = "partly"
+        low, high = gain.interval
+        verdict: Verdict = "not" if low > 0 or high < 0 else "partly"
+        if math.isnan(gain.by) or not _solved(results):
+            verdict = "not run yet"
+        elif low >= -ALIKE and high <= ALIKE:
+            verdict = "reproduced"
         return _finding({f"{one}, then {other}:": gain}, results, verdict)
 
     return judge
 
 
-def _gain(one: "pd.DataFrame", other: "pd.DataFrame") -> Gain:
-    """Compare the success rates of two groups; of nothing, nothing is known."""
+def _gain(one: "pd.DataFrame", other: "pd.DataFrame", but: str = "") -> Gain:
+    """Compare the success rates of two groups; of nothing, nothing is known.
+
+    Args:
+        one: Trials.
+        other: Others, of which those count whose replicate is in `one`, and vice versa.
+        but: A column of `CELL` in which they differ.
+    """
+    if not (one.empty or other.empty):
+        one, other = _alike_cells(one, other, but)
     if one.empty or other.empty:
         return Gain(math.nan, Interval(-1.0, 1.0), "not run yet")
     k, n, m, of = _solved(other), len(other), _solved(one), len(one)
@@ -215,9 +240,37 @@ def _gain(one: "pd.DataFrame", other: "pd.DataFrame") -> Gain:
     return Gain(k / n - m / of, interval, told)
 
 
-def _drop(first: "pd.DataFrame", last: "pd.DataFrame") -> Gain:
-    """Say how much less often the last group is solved than the first."""
-    gain = _gain(first, last)
+def _alike_cells(
+    one: "pd.DataFrame", other: "pd.DataFrame", but: str
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Keep the replicates that both have, as they stood at updates that all of them had."""
+    import pandas as pd
+
+    columns = [name for name in CELL if name != but and name in one.columns]
+    horizon = min(_horizon(one), _horizon(other))
+    cells = set(_cells(one, columns)) & set(_cells(other, columns))
+    kept: list[pd.DataFrame] = []
+    for group in (one, other):
+        here = group[pd.Series(_cells(group, columns), group.index).isin(cells)]
+        in_time = here["updates"] <= horizon
+        kept.append(here.assign(outcome=here["outcome"].where(in_time, "unsolved")))
+    return kept[0], kept[1]
+
+
+def _cells(group: "pd.DataFrame", columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Name the replicate that each row is of; null is a value like others."""
+    return [tuple(map(repr, row)) for row in group[list(columns)].values.tolist()]
+
+
+def _horizon(group: "pd.DataFrame") -> float:
+    """Give the updates that every trial of a group had that was not solved."""
+    unsolved = group[group["outcome"] == "unsolved"]["updates"]
+    return float(unsolved.min()) if len(unsolved) else math.inf
+
+
+def _drop(first: "pd.DataFrame", last: "pd.DataFrame", column: str) -> Gain:
+    """Say how much less often the last group is solved than the first, along a column."""
+    gain = _gain(first, last, but=column)
     low, high = gain.interval
     return Gain(-gain.by, Interval(-high, -low), gain.told)
 
@@ -226,7 +279,7 @@ def _finding(
     gains: Mapping[str, Gain], results: "pd.DataFrame", verdict: Verdict
 ) -> Finding:
     told = "; ".join(f"{name} {each.told}" for name, each in gains.items())
-    return Finding(told + _unsolved_until(results), verdict)
+    return Finding(told + unsolved_until(results), verdict)
 
 
 def _of(results: "pd.DataFrame", where: Mapping[str, Any]) -> "pd.DataFrame":
@@ -254,31 +307,20 @@ def _percent(errors: int) -> str:
     return f"{100 * errors / TESTED_ON:.3g} %"
 
 
-def _unsolved_until(results: "pd.DataFrame") -> str:
-    unsolved = results[results["outcome"] == "unsolved"]["updates"]
-    if unsolved.empty:
-        return ""
-    return f"; {len(unsolved)} unsolved after {int(unsolved.min()):,} updates or more"
-
-
 def _by_count(k: int, n: int) -> Verdict:
     return "reproduced" if k == n else "partly" if k else "not"
 
 
 def _by_signs(gains: Iterable[Gain]) -> Verdict:
-    """Say "reproduced" where all gains are there for certain, "partly" where some are."""
+    """Say "reproduced" where all gains are certain, "partly" where there is some and no loss."""
     gains = list(gains)
+    if all(math.isnan(each.by) for each in gains):
+        return "not run yet"
+    if any(each.interval.high < 0 for each in gains):
+        return "not"
     if all(each.interval.low > 0 for each in gains):
         return "reproduced"
-    some = any(each.interval.low > 0 for each in gains)
-    return "partly" if some and all(each.interval.high >= 0 for each in gains) else "not"
-
-
-def _median(group: "pd.DataFrame") -> str:
-    when = time_at(success_curve(group["updates"].tolist(), group["outcome"].tolist()), 0.5)
-    if math.isfinite(when):
-        return f"{when:,.0f}"
-    return f"over {int(group['updates'].max()):,}"
+    return "partly" if any(each.by > 0 for each in gains) else "not"
 
 
 def _logrank(one: "pd.DataFrame", other: "pd.DataFrame") -> float:

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 
@@ -98,11 +99,11 @@ def kaplan_meier(times: Sequence[float], ended: Sequence[bool]) -> Survival:
         Survival(times=(2, 3), shares=(0.75, 0.5))
     """
     ends = Counter(t for t, end in zip(times, ended, strict=True) if end)
-    share, shares = 1.0, list[float]()
+    share, shares = Fraction(1), list[float]()  # rounding would miss a median by one
     for time, count in sorted(ends.items()):
         watched = sum(each >= time for each in times)
-        share *= 1 - count / watched
-        shares.append(share)
+        share *= Fraction(watched - count, watched)
+        shares.append(float(share))
     return Survival(tuple(sorted(ends)), tuple(shares))
 
 
@@ -118,7 +119,7 @@ def success_curve(updates: Sequence[int], outcomes: Sequence[str]) -> Survival:
 
     Example:
         >>> success_curve([10, 20, 30], ["diverged", "solved", "unsolved"])
-        Survival(times=(20,), shares=(0.6666666666666667,))
+        Survival(times=(20,), shares=(0.6666666666666666,))
     """
     pairs = list(zip(updates, outcomes, strict=True))
     times = [math.inf if how == "diverged" else when for when, how in pairs]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from rnnlab import Trial
 from sweeps.columns import trial_columns
+from sweeps.comparison import unsolved_until
 from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
 
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.6, 3.0
@@ -38,7 +39,7 @@ def error_against_length(
         where = {"init": init, "task.kind": kind}
         here, wanted = matching(results, where), matching(planned, where)
         for number, (_, row) in enumerate(here.sort_values("seed").iterrows()):
-            if row["test_errors"] is not None:
+            if row["outcome"] == "solved" and row["test_errors"] is not None:
                 _draw_model(axis, row, number)
         _dress(axis, wanted)
         axis.set_title(
@@ -92,12 +93,11 @@ def _solved(here: pd.DataFrame, wanted: pd.DataFrame) -> str:
 
 
 def _caption(results: pd.DataFrame, planned: pd.DataFrame) -> str:
-    unsolved = results[results["outcome"] == "unsolved"]["updates"]
+    diverged = int((results["outcome"] == "diverged").sum())
     parts = [
         "a line is one model, from the check that solved it; dotted: 1 %",
-        f"unsolved after {int(unsolved.min()):,} updates or more"
-        if len(unsolved)
-        else "none unsolved",
+        unsolved_until(results).removeprefix("; ") or "none unsolved",
+        f"{diverged} diverged" if diverged else "none diverged",
     ]
     missing = len(planned) - len(results)
     parts.append(

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnnlab import Trial
+from sweeps.comparison import unsolved_until
 from sweeps.figures.style import PALETTE
 from sweeps.statistics import wilson
 
@@ -32,7 +33,8 @@ def problems(
         _draw_errors(right, here, history)
     axes[-1][0].set_xlabel("success rate")
     axes[-1][1].set_xlabel("updates")
-    every = [trial for planned in trials.values() for trial in planned]
+    every = {trial.trial_id for planned in trials.values() for trial in planned}
+    results = results[results["trial_id"].isin(every)]
     figure.supxlabel(_caption(results, len(every)), fontsize=8)
     return figure
 
@@ -74,12 +76,12 @@ def _draw_errors(axis: Axes, here: pd.DataFrame, history: pd.DataFrame) -> None:
 
 
 def _caption(results: pd.DataFrame, planned: int) -> str:
-    unsolved = results[results["outcome"] == "unsolved"]["updates"]
-    after = f"unsolved after {int(unsolved.min()):,} updates" if len(unsolved) else ""
+    diverged = int((results["outcome"] == "diverged").sum())
     missing = planned - len(results)
     parts = [
         "Wilson 95 % intervals; a line is one trial, a dot its end where solved; dotted: 1 %",
-        after or "none unsolved",
+        unsolved_until(results).removeprefix("; ") or "none unsolved",
+        f"{diverged} diverged" if diverged else "none diverged",
         f"MISSING: {missing} of {planned} trials" if missing else f"all {planned} trials",
     ]
     return "; ".join(parts) + "."

@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator
 
 from rnnlab import Trial
 from sweeps.columns import trial_columns
+from sweeps.comparison import unsolved_until
 from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
 from sweeps.statistics import success_curve, time_at, wilson
 
@@ -122,6 +123,7 @@ def _caption(results: pd.DataFrame, planned: pd.DataFrame) -> str:
     parts = [
         "above: Wilson 95 % intervals",
         "below: Kaplan–Meier median and quartiles, hollow where beyond the budget",
+        unsolved_until(results).removeprefix("; ") or "none unsolved",
         f"MISSING: {missing} of {len(planned)} trials"
         if missing
         else f"all {len(planned)} trials",

@@ -70,3 +70,16 @@ def test_a_new_docstring_keeps_the_hash_of_the_sources_and_new_code_does_not(
     assert hashed() == before
     source.write_text(source.read_text() + "\nMORE = 1\n")
     assert hashed() != before
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('x = """a\n\nb"""\n', 'x = """a\nb"""\n'),
+        ('x = """a  \nb"""\n', 'x = """a\nb"""\n'),
+        ("'aaaa'; 'b'; x = 1\n", "'aaaa'; 'b'; x + 1\n"),
+        ("'''a\u2028b'''\nx = 3\ny = 1\n", "'''a\u2028b'''\nx = 4\ny = 1\n"),
+    ],
+)
+def test_code_in_odd_places_is_not_left_out(one: str, other: str) -> None:
+    assert numerics.without_words(one) != numerics.without_words(other)

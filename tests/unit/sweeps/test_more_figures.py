@@ -1,6 +1,7 @@
 """Figures of the other experiments: what is drawn is what the table and the history say."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from small import result
 
 from rnnlab import Outcome, Result, Trial
 from sweeps.columns import history_rows, result_columns, trial_columns
+from sweeps.drawing import as_of
 from sweeps.experiments import any_length, clip_threshold, pathological
 from sweeps.statistics import wilson
 
@@ -53,7 +55,7 @@ def test_a_line_of_any_length_is_the_errors_of_one_model() -> None:
     said = words(figure)
     assert "2 of 2 solved, 3 missing" in said
     assert "0 of 1 solved, 4 missing" in said
-    assert "unsolved after 40 updates or more" in said
+    assert "1 unsolved after 40 updates" in said
     assert "MISSING: 27 of 30 trials" in said
 
 
@@ -93,7 +95,7 @@ def test_the_comparison_has_a_row_a_problem_with_k_of_n_and_its_interval() -> No
     assert len(lines) == 2 + len(pathological.TRIALS)
     (row,) = [line for line in lines if "permutation" in line]
     assert "100 units, lr 0.001, α 1, threshold 6" in row
-    assert "| 2 of 5 | 2 of 5 | 12 to 77 % | over 50 |" in row
+    assert "| 2 of 5 | 2 of 5; 2 unsolved after 50 updates | 12 to 77 % | over 50 |" in row
     assert sum("not run yet" in line for line in lines) == 6
     addition = pathological.TRIALS["addition"][:3]
     text = pathological.compare(
@@ -139,6 +141,23 @@ def test_where_half_are_not_solved_the_median_is_beyond_the_budget() -> None:
     (point,) = figure.axes[4].lines
     assert np.asarray(point.get_ydata()).tolist() == [40]
     assert point.get_markerfacecolor() == "w"
+
+
+def test_a_model_that_was_solved_later_than_the_budget_is_not_drawn() -> None:
+    one = any_length.sweep.trials[0]
+    found = table([(one, replace(ended(one, "solved", 30), test_errors=(0,) * 10))])
+    drawn = any_length.draw(as_of(found, 20)).axes[0]
+    assert not [line for line in drawn.lines if len(np.asarray(line.get_xdata())) == 10]
+    assert as_of(found, 20)["test_errors"].tolist() == [None]
+
+
+@pytest.mark.parametrize("experiment", [any_length, pathological])
+def test_diverged_trials_are_told(experiment: Any) -> None:
+    one, other = experiment.sweep.trials[:2]
+    pairs = [(one, ended(one, "diverged", 30)), (other, ended(other, "unsolved", 40))]
+    takes_history = experiment is pathological
+    figure = experiment.draw(table(pairs), *([history(pairs)] if takes_history else []))
+    assert "1 unsolved after 40 updates; 1 diverged" in words(figure)
 
 
 def test_figures_of_nothing_say_that_all_is_missing() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeps.statistics import kaplan_meier, wilson
+from sweeps.statistics import kaplan_meier, success_curve, time_at, wilson
 
 Z = 1.959963984540054
 """The normal distribution's 97.5 % point."""
@@ -104,3 +104,10 @@ def test_without_an_end_everything_goes_on() -> None:
     curve = kaplan_meier([3, 5], [False, False])
     assert curve == ((), ())
     assert curve.at(100) == 1.0
+
+
+@pytest.mark.parametrize("n", range(1, 60))
+def test_the_median_of_what_all_ended_is_an_order_statistic(n: int) -> None:
+    curve = success_curve(list(range(1, n + 1)), ["solved"] * n)
+    assert time_at(curve, 0.5) == -(-n // 2)
+    assert time_at(curve, 0.25) == -(-3 * n // 4)

@@ -127,9 +127,10 @@ def _attempts(folder: str, trial_id: str) -> list[dict[str, Any]]:
 
 
 def _known_specs() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Give the experiment and the fields of each known trial; the first that has it counts."""
     return {
         trial.trial_id: (name, trial_columns(trial))
-        for name in names()
+        for name in reversed(names())
         for trial in load_experiment(name).sweep.trials
     }
 

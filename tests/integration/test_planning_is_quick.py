@@ -37,14 +37,20 @@ def test_plan_figure7_answers_in_under_half_a_second(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [["plan", "figure7"], ["list"], ["show", "6dc9db67ae26"]], ids="-".join
 )
-def test_what_reads_no_result_imports_neither_torch_nor_ray(words: list[str]) -> None:
+def test_what_reads_no_result_imports_neither_torch_nor_ray(
+    tmp_path: Path, words: list[str]
+) -> None:
     code = (
         f"import sys; from sweeps.cli import call; assert call({words}) == 0; "
         "heavy = {'torch', 'ray', 'numba', 'pandas', 'matplotlib', 'scipy', 'pyarrow'}; "
         "sys.exit(f'{heavy & set(sys.modules)}' if heavy & set(sys.modules) else 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=tmp_path,  # where there are no results
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -127,11 +127,13 @@ def _attempts(folder: str, trial_id: str) -> list[dict[str, Any]]:
 
 
 def _known_specs() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Give the experiment and the fields of each known trial; the first that has it counts."""
+    """Give the experiment and the fields of each known trial; of several, the smallest."""
+    found = [load_experiment(name) for name in names()]
+    largest_first = sorted(found, key=lambda each: -len(each.sweep.trials))
     return {
-        trial.trial_id: (name, trial_columns(trial))
-        for name in reversed(names())
-        for trial in load_experiment(name).sweep.trials
+        trial.trial_id: (each.reference, trial_columns(trial))
+        for each in largest_first
+        for trial in each.sweep.trials
     }
 
 

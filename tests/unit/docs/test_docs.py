@@ -10,7 +10,18 @@ from sweeps.experiment import names
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-VERBS = {"list", "plan", "run", "status", "show", "draw", "verify", "merge", "clean"}
+VERBS = {
+    "list",
+    "plan",
+    "run",
+    "status",
+    "show",
+    "draw",
+    "claims",
+    "verify",
+    "merge",
+    "clean",
+}
 
 
 def test_the_readme_is_short() -> None:

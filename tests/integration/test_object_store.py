@@ -18,6 +18,12 @@ def experiment(path: Path) -> Folder:
     return write_experiment(path, budget=6000, seeds=3, rates=(1e-4, 2e-4, 1e38), slow=True)
 
 
+def running(folder: Folder, where: tuple[str, ...]) -> int:
+    """Count the trials that run by what `status` tells, which comes a little later."""
+    status = folder.sweep("status", "small.py", "--json", *where).stdout
+    return int(json.loads(status)["running"])
+
+
 def test_a_sweep_lives_in_an_object_store_as_in_a_folder(
     bucket_url: str, tmp_path: Path
 ) -> None:
@@ -26,8 +32,7 @@ def test_a_sweep_lives_in_an_object_store_as_in_a_folder(
     where = ("--results", bucket_url)
     run = folder.start("run", "small.py", "--no-dashboard", *where)
     wait_until(lambda: len((there / "parts").names()) >= 2, timeout_s=120)
-    status = json.loads(folder.sweep("status", "small.py", "--json", *where).stdout)
-    assert status["running"] > 0
+    wait_until(lambda: running(folder, where) > 0, timeout_s=30)
     os.kill(run.pid, signal.SIGINT)
     said, _ = run.communicate(timeout=60)
     assert run.returncode == 130

@@ -1,7 +1,7 @@
 """How the trials of a sweep stand, from its store and from a run that is going."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rnnlab.spec import SHOWN_DIGITS
@@ -17,13 +17,18 @@ KINDS = ("solved", "unsolved", "diverged", "failed", "running", "waiting")
 def status(chosen: Chosen) -> dict[str, Any]:
     """Count the chosen trials by how they stand at the budget.
 
+    Where none is asked for and a run is going, the budget is that of the run.
+
     Returns:
         What `sweep status --json` prints: each trial is counted once, under one of
         solved, unsolved (at the budget), diverged, failed (no result, and the last
-        attempt crashed), running and waiting.
+        attempt crashed), running and waiting. Of those without a result at the budget,
+        `trained` have one at fewer updates: at `trained_to`, the least and the most.
     """
-    work = plan_of(chosen)
     snapshot = read_snapshot(chosen.place) or {}
+    if chosen.selection.budget is None:
+        chosen = replace(chosen, budget=snapshot.get("budget", chosen.budget))
+    work = plan_of(chosen)
     running = {each["trial_id"]: each for each in snapshot.get("running", [])}
     failed = failures(chosen.place / "attempts")
     waiting = {trial.trial_id for trial in work.to_run}
@@ -36,6 +41,7 @@ def status(chosen: Chosen) -> dict[str, Any]:
             counts["running"] += 1
         else:
             counts["failed" if name in failed else "waiting"] += 1
+    trained = [work.standings[n].updates for n in waiting & work.standings.keys()]
     used = of_events(events(chosen.place / "attempts"))
     used += Efficiency.of(snapshot.get("efficiency"))
     return {
@@ -44,6 +50,8 @@ def status(chosen: Chosen) -> dict[str, Any]:
         "results": chosen.place.address,
         "trials": len(work.trials),
         **{kind: counts[kind] for kind in KINDS},
+        "trained": len(trained),
+        "trained_to": [min(trained), max(trained)] if trained else None,
         "running_trials": [each for name, each in running.items() if name in waiting],
         "failed_trials": [
             {
@@ -68,6 +76,11 @@ def lines(facts: dict[str, Any]) -> list[str]:
     found = [
         f"{facts['sweep']}: {facts['trials']} trials at {facts['budget']:,} updates: {counts}"
     ]
+    if trained_to := facts["trained_to"]:
+        updates = " to ".join(f"{each:,}" for each in sorted(set(trained_to)))
+        found.append(
+            f"  {facts['trained']} of the others have had {updates} updates already"
+        )
     for each in facts["running_trials"]:
         found.append(
             f"  {each['trial_id'][:SHOWN_DIGITS]}  {each['about']}: update "

@@ -14,7 +14,7 @@ from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
 from sweeps.statistics import wilson
 
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.5, 3.9
-DODGE = 0.018
+DODGE = 0.03
 """Sideways shift between two lines' points, as a share of the axis, so none hides one."""
 
 
@@ -98,17 +98,21 @@ def _draw_line(
     bounds = [wilson(cell.solved, cell.n) for cell in shown]
     below = [max(0.0, rate - bound.low) for rate, bound in zip(rates, bounds, strict=True)]
     above = [max(0.0, bound.high - rate) for rate, bound in zip(rates, bounds, strict=True)]
+    places = [cell.x + shift for cell in shown]
+    # Points of all lines above all lines: where rates are equal, a line would hide them.
+    axis.plot(places, rates, color=PALETTE[number], linewidth=1.4, zorder=2)
     axis.errorbar(
-        [cell.x + shift for cell in shown],
+        places,
         rates,
         yerr=[below, above],
         label=name,
         color=PALETTE[number],
         marker=MARKERS[number],
         markersize=5,
-        linewidth=1.4,
+        linestyle="none",
         elinewidth=0.9,
         capsize=2.5,
+        zorder=3,
     )
 
 

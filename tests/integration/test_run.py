@@ -60,7 +60,7 @@ def test_a_run_and_its_status_tell_how_much_of_the_cores_the_engine_had(
 ) -> None:
     status = json.loads(undisturbed.sweep("status", "small.py", "--json").stdout)
     used = status["used"]
-    assert 0.2 < status["efficiency"] < 1
+    assert 0 < status["efficiency"] < 1
     assert status["efficiency"] == (used["update_s"] + used["check_s"]) / used["worker_s"]
     assert 0 < status["check_share"] < 0.5
     told = f"efficiency {100 * status['efficiency']:.1f} % of the cores"

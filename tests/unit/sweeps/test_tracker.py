@@ -139,7 +139,7 @@ def test_the_time_left_is_what_is_left_at_the_speed_so_far() -> None:
     found = Tracker(work, packs(work, 1), "small", cpus=1)
     found.report(1, Progress(trial(0).trial_id))
     began = time.monotonic()
-    time.sleep(0.1)
+    time.sleep(0.5)
     found.report(1, Progress(trial(0).trial_id, update=80, made=80))
     eta = found.snapshot().eta_s
     assert eta is not None

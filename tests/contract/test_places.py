@@ -25,14 +25,15 @@ print(*(k for k in range(12) if where.create(f"part-{k}", me.encode() * 1000)))
 """
 
 REPLACE = """
-import pickle, sys, time
-where, until = pickle.loads(bytes.fromhex(sys.argv[1])), time.time() + 1.5
-version = 0
-while time.time() < until:
-    version += 1
-    where.replace("table", bytes([version % 256]) * 300_000)
-print(version)
+import itertools, pickle, sys
+where = pickle.loads(bytes.fromhex(sys.argv[1]))
+for version in itertools.cycle(range(256)):
+    where.replace("table", bytes([version]) * 300_000)
 """
+
+
+VERSIONS = 40
+"""How many versions of a file a reader must have seen while they were replaced."""
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -110,14 +111,16 @@ def test_a_reader_sees_only_whole_versions(where: Place) -> None:
     where.replace("table", b"\0" * 300_000)
     seen: set[bytes] = set()
     with started(REPLACE, where) as writer:
-        while writer.poll() is None:
-            data = where.read("table")
-            assert len(data) == 300_000
-            assert data == data[:1] * 300_000
-            assert where.names() == ["table"]
-            seen.add(data[:1])
-        assert writer.stdout
-        assert int(writer.stdout.read()) >= len(seen) > 1
+        try:
+            while len(seen) < VERSIONS:
+                data = where.read("table")
+                assert len(data) == 300_000
+                assert data == data[:1] * 300_000
+                assert where.names() == ["table"]
+                assert writer.poll() is None
+                seen.add(data[:1])
+        finally:
+            writer.kill()
 
 
 def test_nothing_is_left_beside_the_files(where: Place) -> None:

@@ -49,11 +49,17 @@ def test_horrible_words_and_environment_arrive_unchanged(tmp_path: Path) -> None
     assert json.loads(out.read_text()) == [HORRIBLE, HORRIBLE[3]]
 
 
-def test_waiting_gives_up_in_time_and_interrupt_is_ctrl_c() -> None:
+def test_waiting_gives_up_in_time_and_interrupt_is_ctrl_c(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
     job = submit(
-        "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: raise SystemExit(7)"
+        "import pathlib, sys, time\n"
+        "try: pathlib.Path(sys.argv[1]).touch(); time.sleep(60)\n"
+        "except KeyboardInterrupt: raise SystemExit(7)",
+        str(ready),
     )
-    assert job.wait(0.5) is None
+    while not ready.exists():
+        time.sleep(0.02)
+    assert job.wait(0.1) is None
     job.interrupt()
     assert job.wait(10) == 7
     job.interrupt()

@@ -58,7 +58,7 @@ def test_the_end_of_what_ray_cannot_do_without_is_told_once(
         if name == "log_monitor":
             settle()
         else:
-            wait_until(lambda: bool(lost.told), 10)
+            wait_until(lambda: bool(lost.told))
             settle()
     expected = [] if name == "log_monitor" else [f"process {child.pid}, has ended"]
     assert [each.split(", ", 1)[1] for each in lost.told] == expected
@@ -94,7 +94,7 @@ def test_silence_is_told_after_its_time() -> None:
     began = time.monotonic()
     with watchdog(lost.offspring, lost) as watch:
         watch.running(lambda: hang.wait(60), silent_s=3)
-        wait_until(lambda: bool(lost.told), 10)
+        wait_until(lambda: bool(lost.told))
     assert time.monotonic() - began > 2.5
     assert lost.told == ["Ray has not answered for 3 s"]
     hang.set()
@@ -108,7 +108,7 @@ def test_an_answer_that_is_no_or_an_error_is_told_apart() -> None:
         lost = Told()
         with watchdog(lost.offspring, lost) as watch:
             watch.running(ask, silent_s=4)
-            wait_until(lambda: bool(lost.told), 10)  # noqa: B023
+            wait_until(lambda: bool(lost.told))  # noqa: B023
         assert lost.told == [said]
 
 

@@ -1,9 +1,9 @@
 """The first start on a machine compiles, says so, and is waited for; later ones do not."""
 
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -32,29 +32,30 @@ def start(cache: Path) -> "subprocess.Popen[str]":
     )
 
 
+def cpu_s_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_of_workers_that_start_at_once_one_compiles_and_harm_is_noticed(
     tmp_path: Path,
 ) -> None:
-    began = time.monotonic()
     workers = [start(tmp_path) for _ in range(3)]
-    printed = [worker.communicate(timeout=120) for worker in workers]
-    assert time.monotonic() - began < 120  # 25 s where nothing else runs
+    printed = [worker.communicate() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0, 0]
     assert len({out for out, _ in printed}) == 1
     assert sorted(SAYS in err for _, err in printed) == [False, False, True]
 
-    began = time.monotonic()
-    later = start(tmp_path)
-    out, err = later.communicate(timeout=60)
+    before = cpu_s_of_children()
+    out, err = start(tmp_path).communicate()
     assert out == printed[0][0]
     assert SAYS not in err
-    assert time.monotonic() - began < 15
+    assert cpu_s_of_children() - before < 10  # 2 s; compiling takes 20
 
     (code,) = tmp_path.glob("*/*/kernel.advance*.nbc")
     whole = code.read_bytes()
     code.write_bytes(whole[: len(whole) // 2])
-    mended = start(tmp_path)
-    out, err = mended.communicate(timeout=120)
+    out, err = start(tmp_path).communicate()
     assert out == printed[0][0]
     assert SAYS in err
     (code,) = tmp_path.glob("*/*/kernel.advance*.nbc")

@@ -2,7 +2,8 @@
 
 A trial that has not ended yet lasts as long as the Kaplan–Meier curve of its replicates
 says, given how far it is, or to its budget. Each simulated run takes other replicates
-(drawn with repetition) and another measured speed; the interval holds 95 % of them.
+(drawn with repetition), another share of trials that outlast all of them, and another
+measured speed; the interval holds 95 % of the runs.
 """
 
 import dataclasses
@@ -155,13 +156,24 @@ def _simulated(
     """Draw the updates at which trials end that have come to `start`, draws × trials."""
     if not any(ended and updates > start for updates, ended in seen):
         return np.full(size, float(budget))
+    outlast = _outlasting(len(seen), size[0], rng)
     if not anew:
-        return _drawn(_curve(seen), start, budget, rng.random(size))
+        return _drawn(_curve(seen), outlast, start, budget, rng.random(size))
     rows = [
-        _drawn(_curve(_resampled(seen, rng)), start, budget, rng.random((1, size[1])))
-        for _ in range(size[0])
+        _drawn(_curve(_resampled(seen, rng)), each, start, budget, rng.random((1, size[1])))
+        for each in outlast[:, None]
     ]
     return np.concatenate(rows)
+
+
+def _outlasting(seen: int, draws: int, rng: np.random.Generator) -> "np.ndarray":
+    """Draw the share of trials that outlast all that were seen, draws × 1.
+
+    From Beta(½, n + ½): what is known of a rate, by Jeffreys's prior (H. Jeffreys (1946),
+    *An invariant form for the prior probability in estimation problems*, Proc. R. Soc. A
+    186), after n trials of which none did.
+    """
+    return rng.beta(0.5, seen + 0.5, size=(draws, 1))
 
 
 def _resampled(seen: Observations, rng: np.random.Generator) -> Observations:
@@ -172,10 +184,16 @@ def _curve(seen: Sequence[tuple[int, bool]]) -> Survival:
     return kaplan_meier([updates for updates, _ in seen], [ended for _, ended in seen])
 
 
-def _drawn(curve: Survival, start: int, budget: int, chance: "np.ndarray") -> "np.ndarray":
-    """Invert a survival curve, given survival to `start`; the budget ends what is left."""
+def _drawn(
+    curve: Survival, outlast: "np.ndarray", start: int, budget: int, chance: "np.ndarray"
+) -> "np.ndarray":
+    """Invert a survival curve, given survival to `start`; the budget ends what is left.
+
+    A share of `outlast` survives whatever the curve S says: S' = outlast + (1 − outlast) S.
+    """
     times = np.array([*curve.times, np.inf])
-    shares = np.array([*curve.shares, -1.0])
-    place = np.searchsorted(-shares, -chance * curve.at(start), side="left")
+    shares = np.array([*curve.shares, -np.inf])
+    left = chance * (outlast + (1 - outlast) * curve.at(start))  # S' at the end of a trial
+    place = np.searchsorted(-shares, (outlast - left) / (1 - outlast), side="left")
     ends = times[place]
     return np.where(ends > start, np.minimum(ends, budget), budget)

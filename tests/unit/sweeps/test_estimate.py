@@ -2,6 +2,7 @@
 
 import dataclasses
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -85,18 +86,36 @@ def test_the_interval_holds_what_replicates_leave_open() -> None:
     assert not found.at_most
 
 
-def test_it_covers_what_comes_to_pass_about_as_often_as_it_says() -> None:
+def test_one_that_ended_soon_does_not_speak_for_the_others() -> None:
+    done = dict([finished(0, 100)])
+    found = estimated(plan(TRIALS[:5], done, BUDGET), flat(), cpus=1)
+    assert found.low_s == pytest.approx(4 * 100 * 0.01 + START_S)
+    assert found.high_s > (100 + 3 * BUDGET) * 0.01 + START_S
+    assert found.seconds < (2 * 100 + 2 * BUDGET) * 0.01 + START_S
+
+
+@pytest.mark.parametrize(
+    ("seen", "ends_at"),
+    [
+        (8, lambda rng: rng.exponential(600, size=20)),
+        (3, lambda rng: np.where(rng.random(20) < 0.1, np.inf, 100)),
+    ],
+    ids=["eight", "three, and few outlast them"],
+)
+def test_it_covers_what_comes_to_pass_about_as_often_as_it_says(
+    seen: int, ends_at: Callable[[np.random.Generator], "np.ndarray"]
+) -> None:
     rng = np.random.default_rng(5)
     trials = [trial(seed) for seed in range(20)]
     covered: list[bool] = []
     for _ in range(60):
-        ends = [int(t) if t < BUDGET else None for t in rng.exponential(600, size=20)]
+        ends = [int(t) if t < BUDGET else None for t in ends_at(rng)]
         done = {
             each.trial_id: Standing("solved" if end else "unsolved", end or BUDGET)
-            for each, end in zip(trials[:8], ends, strict=False)
+            for each, end in zip(trials[:seen], ends, strict=False)
         }
         found = estimated(plan(trials, done, BUDGET), flat(), cpus=1)
-        took = sum((end or BUDGET) * 0.01 for end in ends[8:]) + START_S
+        took = sum((end or BUDGET) * 0.01 for end in ends[seen:]) + START_S
         covered.append(found.low_s <= took <= found.high_s)
     assert 0.8 < np.mean(covered) <= 1
 
@@ -106,8 +125,8 @@ def test_a_trial_that_is_further_lasts_as_those_that_came_so_far() -> None:
     done = dict(finished(n, 800 if n < 4 else 100) for n in range(8))
     done[TRIALS[8].trial_id] = Standing("unsolved", 500)
     found = estimated(plan(TRIALS[:9], done, BUDGET), flat(), cpus=1)
-    assert found.seconds == pytest.approx(300 * 0.01 + START_S)
-    assert found.low_s == found.high_s == found.seconds
+    assert found.seconds == found.low_s == pytest.approx(300 * 0.01 + START_S)
+    assert found.high_s == pytest.approx(500 * 0.01 + START_S)
 
 
 def test_two_replicates_say_less_than_the_whole_sweep() -> None:

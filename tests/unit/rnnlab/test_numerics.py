@@ -55,21 +55,50 @@ def test_a_string_beside_code_takes_no_code_with_it() -> None:
     assert numerics.without_words("def f(): 'ä'; return 1\n") == b"def f(): ; return 1"
 
 
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of `rnnlab` that may be edited."""
+    copied = shutil.copytree(numerics.ROOT, tmp_path / "rnnlab")
+    monkeypatch.setattr(numerics, "ROOT", copied)
+    return copied
+
+
+def hashed_after(source: Path, more: str) -> bool:
+    """Say whether more text at the end of a source changes the hash of all."""
+    before = numerics.source_hash.__wrapped__()
+    with source.open("a") as file:
+        file.write(more)
+    return numerics.source_hash.__wrapped__() != before
+
+
 def test_a_new_docstring_keeps_the_hash_of_the_sources_and_new_code_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path,
 ) -> None:
-    root = shutil.copytree(numerics.ROOT, tmp_path / "rnnlab")
-    monkeypatch.setattr(numerics, "ROOT", root)
+    assert not hashed_after(root / "clip.py", '\n"""Of 2013."""  # said again\n')
+    assert hashed_after(root / "clip.py", "\nMORE = 1\n")
 
-    def hashed() -> str:
-        return numerics.source_hash.__wrapped__()
 
-    before = hashed()
-    source = root / "clip.py"
-    source.write_text("# Of 2013.\n" + source.read_text())
-    assert hashed() == before
-    source.write_text(source.read_text() + "\nMORE = 1\n")
-    assert hashed() != before
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rng.py",
+        "spec.py",
+        "state.py",
+        "result.py",
+        "tasks/__init__.py",
+        "engines/fused_cpu/kernel.py",
+        "a_new_one.py",
+    ],
+)
+def test_every_source_that_decides_numbers_is_hashed_and_a_new_one_may(
+    root: Path, name: str
+) -> None:
+    assert hashed_after(root / name, "\nMORE = 1\n")
+
+
+@pytest.mark.parametrize("name", numerics.MOVERS)
+def test_a_source_that_moves_them_about_is_not(root: Path, name: str) -> None:
+    assert not hashed_after(root / name, "\nMORE = 1\n")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class Estimate:
     core_hours: float
     cpus: int
     at_most: bool
-    """No trial is known to end before its budget, though some may."""
+    """Some trials are further than all like them that ended, and are counted to their budget."""
     basis: str
 
     def told(self) -> str:
@@ -95,7 +95,7 @@ def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) 
     at_most = False
     for (cell, start), trials in groups.items():
         seen = _relevant(known, cell)
-        at_most |= not any(ended for _, ended in seen)
+        at_most |= not _any_end(seen, start)
         updates = _simulated(seen, start, work.budget, (draws, len(trials)), rng, anew)
         speed = rng.choice(np.array(speeds.of(trials[0])), size=draws)
         seconds = (updates - start) * speed[:, None]
@@ -145,6 +145,11 @@ def _relevant(known: Mapping[Trial | None, Observations], cell: Trial) -> Observ
     return own if len(own) >= REPLICATES else known[None]
 
 
+def _any_end(seen: Observations, start: int) -> bool:
+    """Say whether a trial is known to have ended beyond `start`."""
+    return any(ended and updates > start for updates, ended in seen)
+
+
 def _simulated(
     seen: Observations,
     start: int,
@@ -154,7 +159,7 @@ def _simulated(
     anew: bool,
 ) -> "np.ndarray":
     """Draw the updates at which trials end that have come to `start`, draws × trials."""
-    if not any(ended and updates > start for updates, ended in seen):
+    if not _any_end(seen, start):
         return np.full(size, float(budget))
     outlast = _outlasting(len(seen), size[0], rng)
     if not anew:

@@ -80,10 +80,11 @@ def right_at(longest: int, wrong_below: int) -> "Judge":
         fails_from = next((n for n, e in worst.items() if e >= wrong_below), None)
         told = f"{right} of {len(tested)} solved models are right{_interval(right, len(tested))}"
         if fails_from is not None:
-            least, most = (f(each[longest] for each in by_length) for f in (min, max))
+            wrong = [each[longest] for each in by_length]
+            shares = dict.fromkeys(_percent(extreme) for extreme in (min(wrong), max(wrong)))
             told += (
                 f"; the first length at which one fails is {fails_from:,}; at "
-                f"{longest:,} {_percent(least)} to {_percent(most)} are wrong"
+                f"{longest:,} {' to '.join(shares)} are wrong"
             )
         return Finding(told, _by_count(right, len(results)))
 

@@ -1,6 +1,5 @@
 """How wrong solved models are on sequences of lengths that they were not trained on."""
 
-import math
 from collections.abc import Sequence
 from itertools import product
 
@@ -70,8 +69,6 @@ def _draw_model(axis: Axes, row: pd.Series, number: int) -> None:
 def _dress(axis: Axes, planned: pd.DataFrame) -> None:
     low, high = planned["task.length"].iloc[0], planned["task.length_max"].iloc[0]
     axis.axvspan(low, high, color="0.92", zorder=0)
-    middle = math.sqrt(low * high)
-    axis.text(middle, 2e-4, "trained on", ha="center", color="0.5", fontsize=7)
     axis.axhline(0.01, color="0.4", linewidth=0.8, linestyle=":")
     axis.set_xscale("log")
     ticks = [n for n in planned["test_lengths"].iloc[0] if n not in (150, 250, 2000, 3000)]
@@ -95,7 +92,7 @@ def _solved(here: pd.DataFrame, wanted: pd.DataFrame) -> str:
 def _caption(results: pd.DataFrame, planned: pd.DataFrame) -> str:
     diverged = int((results["outcome"] == "diverged").sum())
     parts = [
-        "a line is one model, from the check that solved it; dotted: 1 %",
+        "a line is one model, from the check that solved it; shaded: lengths trained on; dotted: 1 %",
         unsolved_until(results).removeprefix("; ") or "none unsolved",
         f"{diverged} diverged" if diverged else "none diverged",
     ]

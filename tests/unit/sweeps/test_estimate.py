@@ -129,6 +129,14 @@ def test_a_trial_that_is_further_lasts_as_those_that_came_so_far() -> None:
     assert found.high_s == pytest.approx(500 * 0.01 + START_S)
 
 
+def test_a_trial_that_is_further_than_all_that_ended_takes_its_budget_at_most() -> None:
+    done = dict(finished(n, 100) for n in range(8))
+    done[TRIALS[8].trial_id] = Standing("unsolved", 500)
+    found = estimated(plan(TRIALS[:9], done, BUDGET), flat(), cpus=1)
+    assert found.seconds == pytest.approx(500 * 0.01 + START_S)
+    assert found.at_most
+
+
 def test_two_replicates_say_less_than_the_whole_sweep() -> None:
     """Two of one rate came to their budget; all of the other ended at 100."""
     done = dict(finished(n, 100 if n >= 10 else None) for n in (0, 1, *range(10, 20)))

@@ -81,7 +81,9 @@ def test_models_are_right_up_to_a_length() -> None:
     assert "1 of 3 solved models are right (6 to 79 %)" in mixed.ours
     assert "the first length at which one fails is 50" in mixed.ours
     assert "at 500 0 % to 0.99 % are wrong" in mixed.ours
-    assert judged(judge, models(longer)).verdict == "not"
+    one = judged(judge, models(longer))
+    assert one.verdict == "not"
+    assert one.ours.endswith("; at 500 0.99 % are wrong")
     assert judged(right_at(500, wrong_below=100), models(longer)).verdict == "reproduced"
 
 

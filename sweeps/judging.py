@@ -81,7 +81,9 @@ def right_at(longest: int, wrong_below: int) -> "Judge":
         told = f"{right} of {len(tested)} solved models are right{_interval(right, len(tested))}"
         if fails_from is not None:
             wrong = [each[longest] for each in by_length]
-            shares = dict.fromkeys(_percent(extreme) for extreme in (min(wrong), max(wrong)))
+            shares = dict.fromkeys(
+                _percent(extreme) for extreme in (min(wrong), max(wrong))
+            )
             told += (
                 f"; the first length at which one fails is {fails_from:,}; at "
                 f"{longest:,} {' to '.join(shares)} are wrong"

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from rnnlab import Trial
-from sweeps.columns import table_types, trial_columns
-from sweeps.folder import Folder
-from sweeps.plan import plan
-from sweeps.store import Store
-from sweeps.tables import schema, serialised
+from sweeps.plan.plan import plan
+from sweeps.storage.folder import Folder
+from sweeps.store.columns import table_types, trial_columns
+from sweeps.store.parquet import schema, serialised
+from sweeps.store.store import Store
 
 
 def rows(count: int) -> pa.Table:

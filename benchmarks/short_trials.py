@@ -21,7 +21,7 @@ BUDGET = 4000
 EXPERIMENT = '''"""Do short trials fill the cores?"""
 
 from rnnlab import TemporalOrder, Trial
-from sweeps.sweep import Sweep
+from sweeps.spec.sweep import Sweep
 
 sweep = Sweep(
     name="short",

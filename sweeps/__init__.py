@@ -5,7 +5,7 @@ The nouns are here, and `load`, which gives a sweep's table as a DataFrame.
 
 from typing import TYPE_CHECKING, Any
 
-from sweeps.sweep import Sweep
+from sweeps.spec.sweep import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +14,7 @@ __all__ = ["Sweep", "load"]
 
 
 def load(experiment: str, **options: Any) -> "pd.DataFrame":
-    """Give a sweep's table as a DataFrame; see `sweeps.drawing.load`."""
-    from sweeps.drawing import load as read
+    """Give a sweep's table as a DataFrame; see `sweeps.report.frames.load`."""
+    from sweeps.report.frames import load as read
 
     return read(experiment, **options)

@@ -15,12 +15,13 @@ from typing import Annotated, Any
 import tyro
 
 from sweeps.errors import SweepError
-from sweeps.experiment import load_experiment, names
-from sweeps.forecast import forecast
-from sweeps.run_options import CONFIG, RunOptions
-from sweeps.selection import Selection, plan_line, plan_of, resolve
+from sweeps.exit_codes import INTERRUPTED, USAGE
+from sweeps.plan.forecast import forecast, plan_line
+from sweeps.plan.plan import plan_of
+from sweeps.spec.experiment_file import load_experiment, names
+from sweeps.spec.run_options import CONFIG, RunOptions
+from sweeps.spec.selection import Selection, resolve
 
-USAGE, INTERRUPTED = 2, 130
 Json = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 
 
@@ -95,7 +96,7 @@ class Run:
 
     def __call__(self) -> int:
         """Print the plan, then submit the driver to the local backend and wait."""
-        from sweeps.launch import launch
+        from sweeps.run.launch import launch
 
         return launch(self.selection, self.run)
 
@@ -110,7 +111,7 @@ class Status:
 
     def __call__(self) -> int:
         """Print the counts, the running trials and the time left."""
-        from sweeps.status import lines, status
+        from sweeps.monitor.status import lines, status
 
         facts = status(resolve(self.selection))
         _print(facts, lines(facts), self.json)
@@ -132,12 +133,12 @@ class Show:
 
     def __call__(self) -> int:
         """Print the trial."""
-        from sweeps.show import lines, show
-        from sweeps.traces import Paper
+        from sweeps.report.show_trial import lines, show
+        from sweeps.report.sparklines import Paper
 
         facts = show(self.trial_id, self.results)
         if self.plot is not None:
-            from sweeps.plot import plot
+            from sweeps.report.plot_trial import plot
 
             facts["plot"] = plot(facts, self.plot)
         _print(facts, lines(facts, Paper.of(sys.stdout)), self.json)
@@ -154,7 +155,7 @@ class Draw:
 
     def __call__(self) -> int:
         """Write the figure as SVG and PNG beside the table."""
-        from sweeps.drawing import draw
+        from sweeps.report.draw import draw
 
         paths = draw(resolve(self.selection))
         _print({"figures": paths}, paths, self.json)
@@ -172,7 +173,7 @@ class Claims:
 
     def __call__(self) -> int:
         """Judge every claim by the tables, and write DIR/claims.md."""
-        from sweeps.claims_page import facts, lines, write_claims
+        from sweeps.report.claims_page import facts, lines, write_claims
 
         address, rows = write_claims(self.results)
         _print({"page": address, "claims": facts(rows)}, lines(address, rows), self.json)
@@ -197,7 +198,7 @@ class Verify:
 
     def __call__(self) -> int:
         """Print a verdict for each trial; the exit code is 1 where one differs."""
-        from sweeps.verify import lines, verify_sample
+        from sweeps.maintenance.verify import lines, verify_sample
 
         facts = verify_sample(
             resolve(self.selection),
@@ -223,7 +224,7 @@ class Merge:
 
     def __call__(self) -> int:
         """Print what came in."""
-        from sweeps.merge import lines, merge
+        from sweeps.maintenance.merge import lines, merge
 
         if len(self.sources) < 2:
             raise SweepError("Name at least two folders: sweep merge FROM... INTO.")
@@ -244,7 +245,7 @@ class Clean:
 
     def __call__(self) -> int:
         """Print what takes space."""
-        from sweeps.clean import clean, lines
+        from sweeps.maintenance.clean import clean, lines
 
         facts = clean(resolve(self.selection), remove=self.remove)
         _print(facts, lines(facts), self.json)

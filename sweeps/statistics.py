@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+Values = Sequence[float | None]
+"""Numbers, some of them not known."""
+DECADES = 100.0
+"""Values span decades where the highest is so many times the lowest."""
+
 
 class Interval(NamedTuple):
     """A 95 % confidence interval of a rate."""
@@ -130,3 +135,20 @@ def time_at(curve: Survival, share: float) -> float:
     """Give when a survival curve falls to a share; infinity where it does not."""
     reached = [t for t, s in zip(curve.times, curve.shares, strict=True) if s <= share]
     return reached[0] if reached else math.inf
+
+
+def spans_decades(values: Values) -> bool:
+    """Say whether values are positive, and the highest a hundred times the lowest."""
+    low, high = span(values)
+    return low > 0 and high >= DECADES * low
+
+
+def span(values: Values) -> tuple[float, float]:
+    """Return the least and the greatest finite value; NaN where there is none."""
+    found = finite(values)
+    return min(found, default=math.nan), max(found, default=math.nan)
+
+
+def finite(values: Values) -> list[float]:
+    """Return the values without None, NaN and infinity."""
+    return [each for each in values if each is not None and math.isfinite(each)]

@@ -22,9 +22,9 @@ from rnnlab import (
     ThreeBitOrder,
     Trial,
 )
-from sweeps.claims import Claim
-from sweeps.judging import all_solved, solved_like
-from sweeps.sweep import Sweep
+from sweeps.claims.claim import Claim
+from sweeps.claims.judges import all_solved, solved_like
+from sweeps.spec.sweep import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +133,7 @@ claims = tuple(
 
 def compare(results: "pd.DataFrame") -> str:
     """Write the paper's success rates beside ours."""
-    from sweeps.comparison import comparison
+    from sweeps.claims.comparison import comparison
 
     return comparison(results, {n: (PAPER[n], trials) for n, trials in TRIALS.items()})
 

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from rnnlab.spec import SHOWN_DIGITS
-from sweeps.columns import differing, quantities
 from sweeps.figures.style import PALETTE
-from sweeps.traces import Values, spans_decades
+from sweeps.statistics import Values, spans_decades
+from sweeps.store.columns import differing, quantities
 
 COLUMNS, WIDTH_IN, ROW_IN, MARGIN_IN = 2, 9.0, 1.5, 1.0
 TITLE_LETTERS = 110

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnnlab import Trial
-from sweeps.columns import trial_columns
-from sweeps.comparison import unsolved_until
+from sweeps.claims.comparison import unsolved_until
 from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
+from sweeps.store.columns import trial_columns
 
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.6, 3.0
 TESTED_ON = 10_000

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnnlab import Trial
-from sweeps.comparison import unsolved_until
+from sweeps.claims.comparison import unsolved_until
 from sweeps.figures.style import PALETTE
 from sweeps.statistics import wilson
 

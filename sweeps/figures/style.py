@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sweeps.places import Place, joined
+from sweeps.storage.place import Place, joined
 
 PALETTE = ("#c44e52", "#4c72b0", "#2f8f5b", "#8172b3", "#937860")
 MARKERS = ("o", "s", "D", "^", "v")

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from rnnlab import Trial
-from sweeps.columns import trial_columns
 from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
 from sweeps.statistics import wilson
+from sweeps.store.columns import trial_columns
 
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.5, 3.9
 DODGE = 0.03

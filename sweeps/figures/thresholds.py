@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from rnnlab import Trial
-from sweeps.columns import trial_columns
-from sweeps.comparison import unsolved_until
+from sweeps.claims.comparison import unsolved_until
 from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
 from sweeps.statistics import success_curve, time_at, wilson
+from sweeps.store.columns import trial_columns
 
 PANEL_WIDTH_IN, HEIGHT_IN = 2.9, 5.2
 SPREAD = 0.04

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.places import Entry, Place, joined, place
+from sweeps.storage.address import place
+from sweeps.storage.place import Entry, Place, joined
 
 ODD = ["a b", "it's", 'say "a"', "ünï-日本", "100%", "%41", "a+b", "a#b", "a&b=c;d", "~x"]
 

@@ -16,9 +16,9 @@ import psutil
 import pytest
 from commands import Folder, wait_until, write_experiment
 
-from sweeps.attempts import events
-from sweeps.folder import Folder as Place
-from sweeps.store import Store
+from sweeps.storage.folder import Folder as Place
+from sweeps.store.attempts import events
+from sweeps.store.store import Store
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "10"))
 SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(2**32))
@@ -78,7 +78,7 @@ def _kind(process: psutil.Process) -> str:
         words = process.cmdline()
     except psutil.NoSuchProcess:
         return "gone"
-    if "sweeps.driver" in words:
+    if "sweeps.run.driver" in words:
         return "driver"
     if words and words[0].startswith("ray::"):
         return "worker"

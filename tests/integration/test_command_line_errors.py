@@ -91,7 +91,7 @@ def test_a_bad_value_in_an_experiment_file_is_named_with_its_line(
     folder = Folder(tmp_path)
     (tmp_path / "mine.py").write_text(
         "from rnnlab import TemporalOrder, Trial\n"
-        "from sweeps.sweep import Sweep\n"
+        "from sweeps.spec.sweep import Sweep\n"
         f"trial = Trial({fields})\n"
     )
     done = folder.sweep("run", "mine.py")

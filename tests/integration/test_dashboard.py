@@ -20,7 +20,7 @@ import psutil
 import pytest
 from commands import Folder, children, cmdline, driver_of, wait_until, write_experiment
 
-from sweeps.run_options import is_loopback
+from sweeps.spec.run_options import is_loopback
 
 pytestmark = pytest.mark.ray
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from commands import Folder
 
-from sweeps.experiment import names
-from sweeps.places import place
-from sweeps.store import MANIFEST, TABLE, Store
+from sweeps.spec.experiment_file import names
+from sweeps.storage.address import place
+from sweeps.store.store import MANIFEST, TABLE, Store
 
 REPOSITORY = Path(__file__).parents[2]
 DERIVED = (".svg", ".md")

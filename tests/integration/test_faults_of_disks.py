@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from commands import Folder, wait_until, write_experiment
 
-from sweeps.attempts import events
-from sweeps.folder import Folder as Place
+from sweeps.storage.folder import Folder as Place
+from sweeps.store.attempts import events
 
 pytestmark = pytest.mark.ray
 

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from commands import Folder, driver_of, wait_until, write_experiment
 
-from sweeps.attempts import events, failures
-from sweeps.folder import Folder as Place
+from sweeps.storage.folder import Folder as Place
+from sweeps.store.attempts import events, failures
 
 pytestmark = pytest.mark.ray
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from commands import Folder, wait_until, write_experiment
 
-from sweeps.places import place
+from sweeps.storage.address import place
 
 pytestmark = pytest.mark.ray
 

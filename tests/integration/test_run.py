@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from commands import Folder, driver_of, wait_until, write_experiment
 
-from sweeps.attempts import events, failures
-from sweeps.folder import Folder as Place
-from sweeps.store import Store
+from sweeps.storage.folder import Folder as Place
+from sweeps.store.attempts import events, failures
+from sweeps.store.store import Store
 
 pytestmark = pytest.mark.ray
 

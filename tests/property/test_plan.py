@@ -6,17 +6,10 @@ from hypothesis import strategies as st
 from small import trial
 
 from rnnlab import Trial
-from sweeps.plan import (
-    LONGEST_PACK_S,
-    SHORTEST_PACK_S,
-    Pack,
-    Plan,
-    Standing,
-    cost,
-    packs,
-    packs_by_time,
-    plan,
-)
+from sweeps.plan.cost import cost
+from sweeps.plan.packs import LONGEST_PACK_S, SHORTEST_PACK_S, Pack, packs, packs_by_time
+from sweeps.plan.plan import Plan, plan
+from sweeps.store.standing import Standing
 
 TRIALS = [trial(seed, length=length) for seed in range(4) for length in (10, 20, 30)]
 standings = st.builds(

@@ -11,7 +11,7 @@ from small import trial
 
 from rnnlab import TemporalOrder, Trial
 from sweeps.errors import UnknownNameError, WhereError
-from sweeps.where import parse, select
+from sweeps.spec.where import parse, select
 
 TRIALS = [
     Trial(task=TemporalOrder(length=length), init=init, seed=seed, clip_norm=clip)

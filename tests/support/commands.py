@@ -13,7 +13,7 @@ SWEEP = Path(sys.executable).with_name("sweep")
 EXPERIMENT = '''"""Does a small network get anywhere in {budget} updates?"""
 
 from rnnlab import TemporalOrder, Trial
-from sweeps.sweep import Sweep
+from sweeps.spec.sweep import Sweep
 
 sweep = Sweep(
     name="small",
@@ -131,7 +131,7 @@ def driver_of(pid: int) -> int:
     """Wait for the driver of a `sweep run`, and give it."""
 
     def drivers() -> list[int]:
-        return [each for each in children(pid) if "sweeps.driver" in cmdline(each)]
+        return [each for each in children(pid) if "sweeps.run.driver" in cmdline(each)]
 
     wait_until(lambda: bool(drivers()))
     (driver,) = drivers()

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
-from sweeps.folder import System
+from sweeps.storage.folder import System
 
 Moment = Literal["before", "halfway", "after"]
 """When the call breaks: before its effect, when half its bytes are written, after it."""

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from sweeps import bucket
+from sweeps.storage import bucket
 
 MOTO = Path(sys.executable).with_name("moto_server")
 BUCKET = "rnnlab-tests"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rnnlab import Check, Outcome, Result, TemporalOrder, Trial
 from rnnlab.checkpoint import CheckpointFolder
-from sweeps.folder import Folder
-from sweeps.store import Store
+from sweeps.storage.folder import Folder
+from sweeps.store.store import Store
 
 
 def trial(seed: int = 0, lr: float = 0.01, length: int = 10) -> Trial:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.experiment import names
+from sweeps.spec.experiment_file import names
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()

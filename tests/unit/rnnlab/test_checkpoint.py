@@ -15,7 +15,7 @@ from small import check, checkpoints, trial
 from rnnlab.checkpoint import CheckpointFolder, Checkpoints, glance, name_of
 from rnnlab.state import State, Totals
 from rnnlab.train import fresh
-from sweeps.folder import Folder
+from sweeps.storage.folder import Folder
 
 ONE = trial()
 STATE = State(

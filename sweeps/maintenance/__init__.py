@@ -1,0 +1,1 @@
+"""What is done to results later: verify, merge, clean."""

@@ -1,0 +1,139 @@
+"""Join the results of several machines: parts are put where they are not yet."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from rnnlab.checkpoint import glance
+from sweeps.errors import SweepError
+from sweeps.storage.address import place
+from sweeps.storage.place import Place
+from sweeps.store.newest_rows import furthest
+from sweeps.store.parts import Parts
+from sweeps.store.store import TRIAL, Store
+
+ENDING = ".npz"
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What came into a results folder."""
+
+    into: str
+    """Its address."""
+    parts: int
+    """Parts that were not there yet."""
+    checkpoints: int
+    """Checkpoints that were further than those there."""
+    logs: int
+    """Logs of attempts that were not there yet."""
+    damaged: tuple[str, ...]
+    """Parts and checkpoints that were left out."""
+    trials: int
+    """Trials with a result now."""
+
+
+def merge(sources: Iterable[str], into: str) -> Joined:
+    """Join results of one sweep into a folder; the sources stay as they are.
+
+    May be interrupted and repeated: what is there already is not put again.
+
+    Args:
+        sources: Results folders of the sweep, such as `laptop/results/figure7`.
+        into: Where all of it goes; made if it is not there.
+
+    Raises:
+        SweepError: If a source holds no results.
+        NondeterminismError: If two places contradict each other; nothing is put then.
+    """
+    target = Store(place(into))
+    stores = [_store(address) for address in sources]
+    _require_agreement([*stores, target])
+    target.mend()
+    parts = checkpoints = logs = 0
+    damaged: list[str] = []
+    for each in stores:
+        _put_parts(each.history_parts, target.history_parts, damaged)
+        parts += _put_parts(each.parts, target.parts, damaged)
+        checkpoints += _put_checkpoints(each, target, damaged)
+        logs += _put_logs(each.attempts, target.attempts)
+    target.compact()
+    trials = len(target.read())
+    return Joined(into, parts, checkpoints, logs, tuple(damaged), trials)
+
+
+def lines(found: Joined) -> list[str]:
+    """Write it for a person."""
+    return [
+        *(f"left out, damaged: {address}" for address in found.damaged),
+        f"{found.parts} parts, {found.checkpoints} checkpoints and {found.logs} logs came "
+        f"into {found.into}; {found.trials} trials have a result there",
+    ]
+
+
+def _store(address: str) -> Store:
+    found = Store(place(address))
+    if not found.parts.names() and not (found.place / "checkpoints").names():
+        raise SweepError(
+            f"{address} holds no results. Name the folder of a sweep, such as "
+            "results/figure7, that holds `parts`."
+        )
+    return found
+
+
+def _require_agreement(stores: list[Store]) -> None:
+    furthest(pa.concat_tables([each.read() for each in stores]), TRIAL)
+
+
+def _put_parts(source: Parts, target: Parts, damaged: list[str]) -> int:
+    """Copy the parts that are sound and not there; say which are damaged."""
+    harmed, there = source.damaged(), set(target.names())
+    damaged += [damage.address for damage in harmed.values()]
+    put = [
+        target.place.create(name, source.place.read(name))
+        for name in source.names()
+        if name not in harmed and name not in there
+    ]
+    return sum(put)
+
+
+def _put_checkpoints(source: Store, target: Store, damaged: list[str]) -> int:
+    """Copy the checkpoints that are further than those there, under one numerics id."""
+    here, there = (each.place / "checkpoints" for each in (source, target))
+    put = 0
+    for name in here.names():
+        if not name.endswith(ENDING):
+            continue
+        data = here.read(name)
+        try:
+            if _further(data, there, name):
+                there.replace(name, data)
+                put += 1
+        except ValueError:
+            damaged.append(f"{here.address}/{name}")
+    return put
+
+
+def _further(data: bytes, there: Place, name: str) -> bool:
+    """Say whether a checkpoint is to replace the one there.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    _, made_by, update = glance(data)
+    try:
+        _, its_maker, its_update = glance(there.read(name))
+    except (FileNotFoundError, ValueError):
+        return True
+    return made_by == its_maker and update > its_update
+
+
+def _put_logs(source: Place, target: Place) -> int:
+    there = set(target.names())
+    put = [
+        target.create(name, source.read(name))
+        for name in source.names()
+        if name not in there
+    ]
+    return sum(put)

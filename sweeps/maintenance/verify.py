@@ -1,0 +1,120 @@
+"""Train finished trials again, and compare every number bit for bit.
+
+Other code, libraries or machines may give other bits and be right: what was made by another
+numerics id and comes out otherwise is not comparable, and only under its own id different.
+"""
+
+import random
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from rnnlab.spec import SHOWN_DIGITS
+from sweeps.errors import SweepError
+from sweeps.maintenance.retrain import VERDICTS, Kept, Row, Verified, verify
+from sweeps.spec.run_options import RunOptions
+from sweeps.spec.selection import Chosen
+from sweeps.store.store import Store
+from sweeps.terminal import say
+
+
+def verify_sample(
+    chosen: Chosen,
+    size: int,
+    seed: int | None,
+    options: RunOptions,
+    *,
+    to_adopt: bool = False,
+) -> dict[str, Any]:
+    """Verify a random sample of finished trials, telling on stderr how far it is.
+
+    Args:
+        chosen: The trials to draw from.
+        size: How many.
+        seed: Decides which; None draws a seed, which is told.
+        options: `cpus` says how many at a time.
+        to_adopt: Let unsolved trials go on from checkpoints of earlier numerics, if all is
+            equal; see `sweeps.maintenance.adopt_checkpoints`.
+
+    Returns:
+        What `sweep verify --json` prints.
+
+    Raises:
+        SweepError: If an option cannot be, no trial is finished, or nothing can be adopted.
+    """
+    options.require_possible()
+    if size < 1:
+        raise SweepError(f"--sample must be at least 1, got {size}.")
+    seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+    drawn = sample(chosen, size, seed)
+    say(f"training {len(drawn)} trials again; --seed {seed} draws the same")
+    found: list[Verified] = []
+    for each in verify(drawn, options.workers):
+        found.append(each)
+        name = each.trial_id[:SHOWN_DIGITS]
+        say(f"{len(found)} of {len(drawn)}: {name} {each.verdict}")
+    if to_adopt:
+        from sweeps.maintenance.adopt_checkpoints import adopt
+
+        adopted = adopt(chosen, found)
+        say(f"{adopted} checkpoints of earlier numerics were adopted: their trials go on")
+    counts = Counter(each.verdict for each in found)
+    return {
+        "sweep": chosen.experiment.sweep.name,
+        "results": chosen.place.address,
+        "seed": seed,
+        **{verdict: counts[verdict] for verdict in VERDICTS},
+        "trials": [asdict(each) for each in sorted(found, key=lambda e: e.trial_id)],
+    }
+
+
+def sample(chosen: Chosen, size: int, seed: int) -> list[Kept]:
+    """Draw finished trials of a sweep, without repetition.
+
+    Args:
+        chosen: The trials to draw from.
+        size: How many, or all where there are fewer.
+        seed: Decides which.
+
+    Raises:
+        SweepError: If none is finished.
+    """
+    store = Store(chosen.place)
+    rows = _by_trial(store.read().to_pylist()) if store.parts.names() else {}
+    finished = [trial for trial in chosen.trials if trial.trial_id in rows]
+    if not finished:
+        raise SweepError(
+            f"No trial of {chosen.experiment.sweep.name!r} has a result in "
+            f"{chosen.place.address} yet, so there is nothing to verify. `sweep run` trains them."
+        )
+    drawn = random.Random(seed).sample(finished, min(size, len(finished)))
+    history = _by_trial(store.history().to_pylist())
+    return [
+        Kept(trial, rows[trial.trial_id][0], tuple(history.get(trial.trial_id, ())))
+        for trial in drawn
+    ]
+
+
+def _by_trial(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["trial_id"], []).append(row)
+    return found
+
+
+def lines(facts: dict[str, Any]) -> list[str]:
+    """Write verdicts for a person; differences last, where they are seen."""
+    found = [
+        f"{each['trial_id'][:SHOWN_DIGITS]}  {each['verdict']}" for each in facts["trials"]
+    ]
+    for each in facts["trials"]:
+        if each["made_by"] != each["ours"]:
+            found.append(
+                f"{each['trial_id'][:SHOWN_DIGITS]} was made by {each['made_by']}; here and "
+                f"now it would be {each['ours'] or 'no engine of that name'}"
+            )
+    for each in facts["trials"]:
+        name = each["trial_id"][:SHOWN_DIGITS]
+        found += [f"{name} DIFFERS in {what}" for what in each["differences"]]
+    counts = ", ".join(f"{facts[verdict]} {verdict}" for verdict in VERDICTS)
+    return [*found, f"{len(facts['trials'])} trials trained again: {counts}"]

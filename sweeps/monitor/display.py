@@ -1,0 +1,124 @@
+"""A run on the terminal: a live table where there is one, plain lines elsewhere."""
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from rnnlab.spec import SHOWN_DIGITS
+from sweeps.monitor.snapshot import Snapshot
+from sweeps.terminal import duration
+
+PLAIN_EVERY_S = 15.0
+
+
+class Display(Protocol):
+    """Something that shows snapshots."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show where the run stands."""
+        ...
+
+
+@contextmanager
+def display(console: Console) -> Generator[Display]:
+    """Give the display that fits a console, for the time of a run."""
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            yield LiveDisplay(live)
+    else:
+        yield PlainDisplay(console)
+
+
+class LiveDisplay:
+    """A table that is redrawn in place."""
+
+    def __init__(self, live: Live) -> None:
+        """Draw into a Rich `Live`."""
+        self._live = live
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Redraw the table."""
+        self._live.update(render(snapshot))
+
+
+class PlainDisplay:
+    """A line now and then, and one for every trial that ends."""
+
+    def __init__(self, console: Console) -> None:
+        """Write lines to a console."""
+        self._console = console
+        self._shown_at = 0.0
+        self._told = (-1, False)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Write a line where a trial has ended or some time has passed."""
+        now = time.monotonic()
+        told = (snapshot.ended, snapshot.stopping)
+        if told == self._told and now - self._shown_at < PLAIN_EVERY_S:
+            return
+        self._shown_at, self._told = now, told
+        self._console.print(line(snapshot), highlight=False, soft_wrap=True)
+
+
+def line(snapshot: Snapshot) -> str:
+    """Write a snapshot in one line."""
+    return (
+        f"{snapshot.sweep}: {snapshot.done_before + snapshot.ended} of {snapshot.trials} "
+        f"trials done, {counts(snapshot)}; {len(snapshot.running)} running, "
+        f"{snapshot.updates_per_s:,.0f} updates/s, {time_left(snapshot)}"
+    )
+
+
+def counts(snapshot: Snapshot) -> str:
+    """Write how the trials of this run ended."""
+    return (
+        f"{snapshot.solved} solved, {snapshot.unsolved} unsolved, "
+        f"{snapshot.diverged} diverged, {snapshot.failed} failed"
+    )
+
+
+def time_left(snapshot: Snapshot) -> str:
+    """Write how long the run will take at most, or that it stops."""
+    if snapshot.stopping:
+        return "stopping: workers keep their checkpoints (Ctrl-C again to kill)"
+    if snapshot.eta_s is None:
+        return "time left not known yet"
+    return f"at most {duration(snapshot.eta_s)} left"
+
+
+def render(snapshot: Snapshot) -> Group:
+    """Draw a snapshot as a table of the running trials between two lines."""
+    done = snapshot.done_before + snapshot.ended
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("trial")
+    table.add_column("what")
+    table.add_column("update", justify="right")
+    table.add_column("")
+    table.add_column("wrong", justify="right")
+    table.add_column("updates/s", justify="right")
+    for each in snapshot.running:
+        wrong = "" if each.error_rate is None else f"{100 * each.error_rate:.1f} %"
+        table.add_row(
+            each.trial_id[:SHOWN_DIGITS],
+            each.about,
+            f"{each.update:,}",
+            ProgressBar(total=snapshot.budget, completed=each.update, width=16),
+            wrong,
+            f"{each.updates_per_s:,.0f}",
+        )
+    head = Text(
+        f"{snapshot.sweep}: {done} of {snapshot.trials} trials done, {counts(snapshot)}"
+    )
+    foot = Text(
+        f"{snapshot.updates_per_s:,.0f} updates/s on {snapshot.cpus} workers, "
+        f"{duration(snapshot.elapsed_s)} so far, {time_left(snapshot)}",
+        style="dim",
+    )
+    return Group(head, table, foot)

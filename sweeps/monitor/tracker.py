@@ -1,0 +1,207 @@
+"""Where a run stands: packs report, and a snapshot says it in one value.
+
+The display draws snapshots; `progress.json` in the sweep's folder holds the newest, so
+that `sweep status` sees a run of another terminal.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnnlab import Trial
+from sweeps.monitor.efficiency import Efficiency
+from sweeps.monitor.snapshot import Running, Snapshot
+from sweeps.plan.cost import cost
+from sweeps.plan.packs import Pack
+from sweeps.plan.plan import Plan
+from sweeps.worker.progress import Progress
+
+KINDS = ("solved", "unsolved", "diverged", "failed")
+RECENT_S = 10.0
+"""What `updates_per_s` is a mean over."""
+
+
+@dataclass
+class Tracker:
+    """Adds up what packs report."""
+
+    work: Plan
+    packs: list[Pack]
+    sweep: str
+    cpus: int
+    dashboard: str | None = None
+    stopping: bool = False
+    latest: dict[int, Progress] = field(default_factory=dict[int, Progress])
+    """The newest report of each pack, by its number."""
+    rates: dict[int, float] = field(default_factory=dict[int, float])
+    began_at: float = field(default_factory=time.monotonic)
+    first_report_at: float | None = None
+    last_report_at: float | None = None
+    cost_done: float = 0.0
+    updates: int = 0
+    update_s: float = 0.0
+    check_s: float = 0.0
+    left: dict[int, float] = field(default_factory=dict[int, float])
+    """The cost that each pack has left at most, by its number."""
+    total_left: float = 0.0
+    going: set[int] = field(default_factory=set[int])
+    """Packs that have reported and are not over."""
+    ended: Counter[str] = field(default_factory=Counter[str])
+    """Trials that ended, by how."""
+    _reported_at: dict[int, float] = field(default_factory=dict[int, float])
+    _recent: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
+    """When updates were reported of late, and how many there were by then."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """Reports come from one thread, snapshots are asked for by another."""
+
+    def __post_init__(self) -> None:
+        """Add up what there is to do, once: a snapshot must stay cheap."""
+        for pack in self.packs:
+            self._set_left(pack, sum(_cost_of(pack, trial) for trial in pack.trials))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the lock out: Tune pickles its callbacks, though nobody reads them back."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take a new lock."""
+        vars(self).update(state, _lock=threading.Lock())
+
+    def report(self, number: int, progress: Progress) -> None:
+        """Take in what pack `number` reports; one that started again counts anew."""
+        with self._lock:
+            self._report(number, progress)
+
+    def _report(self, number: int, progress: Progress) -> None:
+        now = time.monotonic()
+        before = self.latest.get(number, Progress())
+        if progress.made < before.made:
+            before = Progress()
+        made = progress.made - before.made
+        self.first_report_at = self.first_report_at or now
+        self.last_report_at = now
+        if (since := self._reported_at.get(number)) is not None and now > since:
+            self.rates[number] = made / (now - since)
+        self._reported_at[number] = now
+        self.updates += made
+        self.update_s += progress.update_s - before.update_s
+        self.check_s += progress.check_s - before.check_s
+        self.cost_done += made * self._cost(number, progress.trial_id)
+        last = self.latest.get(number, Progress())
+        for kind in KINDS:
+            self.ended[kind] += getattr(progress, kind) - getattr(last, kind)
+        self.latest[number] = progress
+        pack = self.packs[number - 1]
+        self._set_left(pack, _cost_left(pack, progress))
+        (self.going.discard if self._over(number) else self.going.add)(number)
+        self._recent.append((now, self.updates))
+        while len(self._recent) > 2 and now - self._recent[0][0] > RECENT_S:
+            self._recent.popleft()
+
+    def snapshot(self) -> Snapshot:
+        """Say where the run stands now."""
+        with self._lock:
+            return self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
+        now = time.monotonic()
+        ended = self.ended
+        going = (self.packs[number - 1] for number in sorted(self.going))
+        return Snapshot(
+            sweep=self.sweep,
+            budget=self.work.budget,
+            trials=len(self.work.trials),
+            done_before=self.work.done,
+            solved=ended["solved"],
+            unsolved=ended["unsolved"],
+            diverged=ended["diverged"],
+            failed=ended["failed"],
+            running=[r for r in map(self._running, going) if r is not None],
+            updates=self.updates,
+            updates_per_s=self._speed(now),
+            efficiency=self.efficiency(),
+            elapsed_s=now - self.began_at,
+            eta_s=self._eta(now),
+            cpus=self.cpus,
+            dashboard=self.dashboard,
+            stopping=self.stopping,
+        )
+
+    def efficiency(self) -> Efficiency:
+        """Say how much of the workers' time the engine has had so far."""
+        if self.first_report_at is None or self.last_report_at is None:
+            return Efficiency()
+        worker_s = self.cpus * (self.last_report_at - self.first_report_at)
+        return Efficiency(self.update_s, self.check_s, worker_s)
+
+    def _speed(self, now: float) -> float:
+        """Give updates a second of late; trials may be shorter than a report's interval."""
+        if not self.going:
+            return 0.0
+        since, updates = self._recent[0]
+        return (self.updates - updates) / (now - since) if now > since else 0.0
+
+    def _over(self, number: int) -> bool:
+        progress = self.latest[number]
+        return progress.ended == len(self.packs[number - 1].trials)
+
+    def _running(self, pack: Pack) -> Running | None:
+        progress = self.latest[pack.number]
+        if not progress.trial_id:
+            return None
+        return Running(
+            trial_id=progress.trial_id,
+            about=about(self._trial(pack.number, progress.trial_id)),
+            update=progress.update,
+            error_rate=progress.error_rate,
+            updates_per_s=self.rates.get(pack.number, 0.0),
+        )
+
+    def _eta(self, now: float) -> float | None:
+        """Divide the cost that is left, at most, by the speed so far."""
+        if (
+            self.first_report_at is None
+            or now <= self.first_report_at
+            or not self.cost_done
+        ):
+            return None
+        return self.total_left * (now - self.first_report_at) / self.cost_done
+
+    def _set_left(self, pack: Pack, left: float) -> None:
+        self.total_left += left - self.left.get(pack.number, 0.0)
+        self.left[pack.number] = left
+
+    def _cost(self, number: int, trial_id: str) -> float:
+        return cost(self._trial(number, trial_id)) if trial_id else 0.0
+
+    def _trial(self, number: int, trial_id: str) -> Trial:
+        trials = self.packs[number - 1].trials
+        return next(trial for trial in trials if trial.trial_id == trial_id)
+
+
+def _cost_left(pack: Pack, progress: Progress) -> float:
+    """Give the cost of the trials that have not ended, the first of them under way."""
+    waiting = pack.trials[progress.ended :]
+    left = sum(_cost_of(pack, trial) for trial in waiting)
+    if waiting and progress.trial_id == waiting[0].trial_id:
+        now = cost(waiting[0]) * (pack.budget - progress.update)
+        left += now - _cost_of(pack, waiting[0])
+    return left
+
+
+def _cost_of(pack: Pack, trial: Trial) -> float:
+    """Give the cost of a trial from what is committed to its budget."""
+    standing = pack.committed.get(trial.trial_id)
+    return cost(trial) * (pack.budget - (standing.updates if standing else 0))
+
+
+def about(trial: Trial) -> str:
+    """Tell a trial from its neighbours in a few words."""
+    clip = "no clipping" if trial.clip_norm is None else f"clip {trial.clip_norm:g}"
+    omega = f", Ω {trial.omega_weight:g}" if trial.omega_weight else ""
+    return (
+        f"{type(trial.task).__name__} {trial.task.length}, {trial.init}, "
+        f"{clip}{omega}, seed {trial.seed}"
+    )

@@ -1,0 +1,119 @@
+"""A pack as Ray Tune sees it: one Tune trial, one step a chunk of updates.
+
+Tune is a scheduler here. Nothing that it keeps is read back: a pack that starts again,
+in a new worker or after a crash, finds its checkpoints and results in the store.
+"""
+
+import ctypes
+import os
+import sys
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ray import tune
+
+from rnnlab.engines import choose
+from sweeps.on_ray.metrics import Metrics
+from sweeps.plan.packs import Pack
+from sweeps.storage.retrying import Patient
+from sweeps.store.attempts import Attempts
+from sweeps.store.committed import Done
+from sweeps.store.store import Store
+from sweeps.worker.progress import Progress
+from sweeps.worker.worker import Worker
+
+_PR_SET_PDEATHSIG = 1
+_SIGKILL = 9
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What all workers of a run are told."""
+
+    sweep: str
+    packs: list[Pack]
+    store: Store
+    engine: str
+    run: int
+    """Number of the run."""
+    known: frozenset[str]
+    """Names of the parts that the plan knew."""
+
+
+class PackTrainer(tune.Trainable):
+    """Trains one pack after another; Tune reuses the worker by `reset_config`."""
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """Ask for one core."""
+        return tune.PlacementGroupFactory([{"CPU": 1}])
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Prepare a new worker: it ends with its raylet."""
+        import ray
+
+        _die_with_parent()
+        self._assignment: Assignment = ray.get(config["assignment"])
+        self._worker = _worker(self._assignment)
+        self._metrics = Metrics(self._assignment.sweep)
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next pack in the same worker."""
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train for one chunk; give the pack's progress, and whether it has ended."""
+        name_process(self._title)
+        progress = next(self._progress, None)
+        if progress is None:
+            return {"done": True, "progress": asdict(self._last)}
+        self._metrics.count(self._pack.number, self._last, progress)
+        self._last = progress
+        return {"done": False, "progress": asdict(progress)}
+
+    def cleanup(self) -> None:
+        """Stop in the middle of a pack: the trial under way keeps a checkpoint."""
+        self._progress.close()
+
+    def __repr__(self) -> str:
+        """Name the actor: Ray asks once, when it takes its first pack."""
+        return f"{self._assignment.sweep}: pack {self._pack.number} and later ones"
+
+    @property
+    def _title(self) -> str:
+        of, trial = len(self._assignment.packs), self._last.trial_id[:12]
+        return f"ray::{self._assignment.sweep} pack {self._pack.number} of {of} {trial}"
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._pack = self._assignment.packs[config["number"] - 1]
+        self._last = Progress()
+        self._progress: Generator[Progress] = self._worker.train(self._pack)
+
+
+def _worker(assignment: Assignment) -> Worker:
+    """Make what trains packs in this process: a store that fails is tried again."""
+    store = Store(Patient(assignment.store.place))
+    return Worker(
+        store,
+        choose(assignment.engine),
+        Attempts(store.attempts, assignment.run),
+        Done.since(store, assignment.known),
+    )
+
+
+def name_process(title: str) -> None:
+    """Show a title in `ps` and in the dashboard's list of workers, until the step ends."""
+    import ray._raylet
+
+    ray._raylet.setproctitle(title)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _die_with_parent() -> None:
+    """Let the kernel end this worker with its raylet, so that no worker is orphaned."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+        if os.getppid() == 1:
+            os._exit(1)

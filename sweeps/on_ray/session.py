@@ -1,0 +1,185 @@
+"""Start and end the Ray of a run: quiet, on 127.0.0.1, behind a token of its own.
+
+Must be entered before `ray` is imported anywhere: Ray reads its environment then.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.processes import Offspring
+from sweeps.errors import SweepError
+from sweeps.on_ray.watchdog import watchdog
+from sweeps.spec.run_options import LOOPBACK
+
+TOKEN_BYTES = 32
+OBJECT_STORE_BYTES = 128 * 2**20
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_metrics_report_interval_ms": "5000",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_THRESHOLD_S": "5",
+}
+
+
+@dataclass(frozen=True)
+class RaySession:
+    """A Ray that this process started or joined."""
+
+    dashboard: str | None
+    """Address of the dashboard, as in http://127.0.0.1:8265."""
+    token_file: Path | None
+    """File that holds the token it asks for; readable by its owner alone."""
+    cpus: int
+    """Cores that it can give, over all its machines."""
+
+
+@contextmanager
+def ray_session(
+    *,
+    name: str,
+    metadata: dict[str, str],
+    cpus: int,
+    address: str | None,
+    dashboard: str | None,
+    private: Path,
+    offspring: Offspring,
+    lost: Callable[[str], None],
+) -> Generator[RaySession]:
+    """Start a Ray on this machine, or join one, for the time of a run.
+
+    Args:
+        name: What the job is called in the dashboard.
+        metadata: What else the dashboard says of the job.
+        cpus: Workers at a time.
+        address: A running Ray to join; None starts one.
+        dashboard: The address on which the dashboard listens; None starts none.
+        private: A folder that only its owner can enter, for the token.
+        offspring: Told of every process that Ray starts.
+        lost: Called where Ray has gone, with what happened; it must not return.
+
+    Raises:
+        SweepError: If no Ray answers at the address.
+    """
+    token_file = _make_token(private) if address is None else None
+    where = _start(cpus, dashboard) if address is None else _join(address)
+    path = os.pathsep.join(each for each in sys.path if each)
+    os.environ.update({**QUIET, **dict.fromkeys(ONE_THREAD, "1"), "PYTHONPATH": path})
+    hush_rays_threads()
+    import ray
+    from ray.job_config import JobConfig
+
+    with watchdog(offspring, lost) as watch:
+        context = ray.init(
+            **where,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            job_config=JobConfig(metadata={"job_name": name, **metadata}),
+        )
+        watch.running(_counts_us_in)
+        with suppress(OSError):  # nobody listens any more: who asks Ray will see
+            watch.depend_on(_raylet_of_ours(), "raylet")
+        try:
+            url = context.dashboard_url
+            found = int(ray.cluster_resources().get("CPU", 0))
+            yield RaySession(f"http://{url}" if url else None, token_file, found)
+        finally:
+            for each in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, signal.SIG_IGN)  # an aborted end leaves agents behind
+            watch.stopping()
+            ray.shutdown()
+
+
+def hush_rays_threads() -> None:
+    """Keep what ends a thread of Ray off the terminal: that Ray has gone, the watchdog says."""
+    tell = threading.excepthook
+
+    def tell_of_others(what: threading.ExceptHookArgs) -> None:
+        if what.thread is None or not what.thread.name.startswith("ray_"):
+            tell(what)
+
+    threading.excepthook = tell_of_others
+
+
+def _own_node() -> dict[str, Any]:
+    """Ask Ray for the node that this process has joined."""
+    import ray
+
+    own = ray.get_runtime_context().get_node_id()
+    return next(each for each in ray.nodes() if each["NodeID"] == own)
+
+
+def _counts_us_in() -> bool:
+    return _own_node()["Alive"]
+
+
+def _raylet_of_ours() -> int | None:
+    """Give the id of the raylet that this process talks to, which may be another's child.
+
+    The kernel knows who listens on its socket. Where that has gone Ray ends this process
+    without a word, some seconds later.
+    """
+    if sys.platform != "linux":
+        return None
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(_own_node()["RayletSocketName"])
+        size = struct.calcsize("3i")
+        peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return struct.unpack("3i", peer)[0]
+
+
+def _start(cpus: int, dashboard: str | None) -> dict[str, Any]:
+    """Say how to start a Ray on this machine."""
+    os.environ.pop("RAY_ADDRESS", None)
+    return {
+        "address": "local",
+        "num_cpus": cpus,
+        "include_dashboard": dashboard is not None,
+        "dashboard_host": dashboard or LOOPBACK,
+        "object_store_memory": OBJECT_STORE_BYTES,
+    }
+
+
+def _join(address: str) -> dict[str, Any]:
+    """Say how to join a Ray; refuse an address at which nothing listens.
+
+    Ray itself would wait there for ever.
+
+    Raises:
+        SweepError: Naming the address.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise SweepError(
+            f"No Ray answers at --address {address!r} ({error}). Give HOST:PORT of a Ray "
+            "that is running, or leave it out to start one."
+        ) from None
+    return {"address": address}
+
+
+def _make_token(private: Path) -> Path:
+    """Write a token that only its owner can read; Ray itself would write one for all."""
+    os.environ.pop("RAY_AUTH_TOKEN", None)
+    path = private / "ray-token"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(TOKEN_BYTES))
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
+    return path

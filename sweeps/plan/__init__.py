@@ -1,0 +1,1 @@
+"""Trials minus results: what a run has to do, and what it costs."""

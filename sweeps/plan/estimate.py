@@ -1,0 +1,205 @@
+"""What a run will cost: simulated from recorded speeds and from how trials have ended.
+
+A trial that has not ended yet lasts as long as the Kaplan–Meier curve of its replicates
+says, given how far it is, or to its budget. Each simulated run takes other replicates
+(drawn with repetition), another share of trials that outlast all of them, and another
+measured speed; the interval holds 95 % of the runs.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnlab import Trial
+from sweeps.plan.plan import Plan
+from sweeps.plan.speeds import Speeds
+from sweeps.statistics import Survival, kaplan_meier
+from sweeps.store.standing import Standing
+from sweeps.terminal import duration
+
+REPLICATES = 3
+"""Fewer observations of a cell than this say less than those of the whole sweep."""
+DRAWS, CELLS_DRAWN_ANEW = 200, 200
+SIMULATED = 4_000_000
+"""Simulated trials at most, over all draws."""
+LEVELS = (2.5, 50.0, 97.5)
+
+Span = tuple[float, float]
+"""The least and the most; what comes is drawn evenly between."""
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """What a run takes beside its updates."""
+
+    start_s: Span = (4.0, 12.0)
+    """To start Ray and to end it: on an idle machine, and on a busy one."""
+    trial_s: Span = (0.004, 0.010)
+    """First weights, checkpoint and log of one trial."""
+    factor: Span = (1.02, 1.08)
+    """Ray's processes and the driver take turns with the workers on the same cores."""
+
+
+USUAL = Overhead()
+"""As measured; see docs/explanation/performance.md."""
+
+Observations = list[tuple[int, bool]]
+"""How far trials came, and whether they ended there; else the budget ended them."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Wall time of a run, with an interval that holds 95 % of simulated ones."""
+
+    seconds: float
+    low_s: float
+    high_s: float
+    core_hours: float
+    cpus: int
+    at_most: bool
+    """Some trials are further than all like them that ended, and are counted to their budget."""
+    basis: str
+
+    def told(self) -> str:
+        """Write it for a person.
+
+        Example:
+            >>> Estimate(7800, 6600, 8700, 4.3, 2, False, "60 trials on this machine").told()
+            'about 2 h 10 min (1 h 50 min to 2 h 25 min) on 2 cores, 4.3 core-hours (from 60 trials on this machine)'
+            >>> Estimate(9e5, 8e5, 1e6, 271.8, 2, True, "a pilot of 4 s").told()
+            'at most 10 d 10 h (9 d 6 h to 11 d 13 h) on 2 cores, 270 core-hours (from a pilot of 4 s)'
+        """
+        return (
+            f"{'at most' if self.at_most else 'about'} {duration(self.seconds)} "
+            f"({duration(self.low_s)} to {duration(self.high_s)}) on {self.cpus} cores, "
+            f"{float(f'{self.core_hours:.2g}'):g} core-hours (from {self.basis})"
+        )
+
+
+def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) -> Estimate:
+    """Estimate how long a plan takes.
+
+    Args:
+        work: What there is to run.
+        speeds: How fast it trains.
+        cpus: Workers at a time.
+        overhead: What it takes beside the updates.
+    """
+    draws = max(20, min(DRAWS, SIMULATED // max(1, len(work.to_run))))
+    rng = np.random.default_rng(0)
+    total, longest = np.zeros(draws), np.zeros(draws)
+    known = _observed(work)
+    groups = _groups(work)
+    anew = len(groups) <= CELLS_DRAWN_ANEW
+    at_most = False
+    for (cell, start), trials in groups.items():
+        seen = _relevant(known, cell)
+        at_most |= not _any_end(seen, start)
+        updates = _simulated(seen, start, work.budget, (draws, len(trials)), rng, anew)
+        speed = rng.choice(np.array(speeds.of(trials[0])), size=draws)
+        seconds = (updates - start) * speed[:, None]
+        total += seconds.sum(axis=1)
+        longest = np.maximum(longest, seconds.max(axis=1))
+    # Longest first: the cores end together, or one long trial ends last.
+    factor, each_s, start_s = (
+        rng.uniform(*span, size=draws)
+        for span in (overhead.factor, overhead.trial_s, overhead.start_s)
+    )
+    total = total * factor + len(work.to_run) * each_s
+    wall = np.maximum(total / cpus, longest * factor) + start_s
+    low, middle, high = (float(each) for each in np.percentile(wall, LEVELS))
+    hours = float(np.median(total)) / 3600
+    return Estimate(middle, low, high, hours, cpus, at_most, speeds.basis)
+
+
+def _groups(work: Plan) -> dict[tuple[Trial, int], list[Trial]]:
+    """Group the work by cell, and by how far a trial is."""
+    found: dict[tuple[Trial, int], list[Trial]] = {}
+    for trial in work.to_run:
+        standing = work.standings.get(trial.trial_id)
+        start = standing.updates if standing else 0
+        found.setdefault((_cell(trial), start), []).append(trial)
+    return found
+
+
+def _cell(trial: Trial) -> Trial:
+    """Give what a trial's replicates have in common."""
+    return dataclasses.replace(trial, seed=0)
+
+
+def _observed(work: Plan) -> dict[Trial | None, Observations]:
+    """List by cell how far the trials of a sweep came; under None, those of all cells."""
+    found: dict[Trial | None, Observations] = {None: []}
+    for trial in work.trials:
+        standing: Standing | None = work.standings.get(trial.trial_id)
+        if standing is not None:
+            seen = (standing.updates, standing.outcome != "unsolved")
+            found[None].append(seen)
+            found.setdefault(_cell(trial), []).append(seen)
+    return found
+
+
+def _relevant(known: Mapping[Trial | None, Observations], cell: Trial) -> Observations:
+    own = known.get(cell, [])
+    return own if len(own) >= REPLICATES else known[None]
+
+
+def _any_end(seen: Observations, start: int) -> bool:
+    """Say whether a trial is known to have ended beyond `start`."""
+    return any(ended and updates > start for updates, ended in seen)
+
+
+def _simulated(
+    seen: Observations,
+    start: int,
+    budget: int,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    anew: bool,
+) -> "np.ndarray":
+    """Draw the updates at which trials end that have come to `start`, draws × trials."""
+    if not _any_end(seen, start):
+        return np.full(size, float(budget))
+    outlast = _outlasting(len(seen), size[0], rng)
+    if not anew:
+        return _drawn(_curve(seen), outlast, start, budget, rng.random(size))
+    rows = [
+        _drawn(_curve(_resampled(seen, rng)), each, start, budget, rng.random((1, size[1])))
+        for each in outlast[:, None]
+    ]
+    return np.concatenate(rows)
+
+
+def _outlasting(seen: int, draws: int, rng: np.random.Generator) -> "np.ndarray":
+    """Draw the share of trials that outlast all that were seen, draws × 1.
+
+    From Beta(½, n + ½): what is known of a rate, by Jeffreys's prior (H. Jeffreys (1946),
+    *An invariant form for the prior probability in estimation problems*, Proc. R. Soc. A
+    186), after n trials of which none did.
+    """
+    return rng.beta(0.5, seen + 0.5, size=(draws, 1))
+
+
+def _resampled(seen: Observations, rng: np.random.Generator) -> Observations:
+    return [seen[place] for place in rng.integers(len(seen), size=len(seen))]
+
+
+def _curve(seen: Sequence[tuple[int, bool]]) -> Survival:
+    return kaplan_meier([updates for updates, _ in seen], [ended for _, ended in seen])
+
+
+def _drawn(
+    curve: Survival, outlast: "np.ndarray", start: int, budget: int, chance: "np.ndarray"
+) -> "np.ndarray":
+    """Invert a survival curve, given survival to `start`; the budget ends what is left.
+
+    A share of `outlast` survives whatever the curve S says: S' = outlast + (1 − outlast) S.
+    """
+    times = np.array([*curve.times, np.inf])
+    shares = np.array([*curve.shares, -np.inf])
+    left = chance * (outlast + (1 - outlast) * curve.at(start))  # S' at the end of a trial
+    place = np.searchsorted(-shares, (outlast - left) / (1 - outlast), side="left")
+    ends = times[place]
+    return np.where(ends > start, np.minimum(ends, budget), budget)

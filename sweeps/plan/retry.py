@@ -1,0 +1,39 @@
+"""Failed trials are tried again by the next run, but not for ever."""
+
+import dataclasses
+
+from rnnlab.spec import SHOWN_DIGITS
+from sweeps.plan.plan import Plan, plan_of
+from sweeps.spec.selection import Chosen
+from sweeps.store.attempts import failures
+
+
+def plan_to_run(chosen: Chosen, max_failures: int) -> Plan:
+    """Plan what a run tries: not the trials that have failed too often.
+
+    Args:
+        chosen: The trials, their budget and their results.
+        max_failures: How many attempts at a trial may fail.
+    """
+    work = plan_of(chosen)
+    failed = failures(chosen.place / "attempts")
+    worn = {name for name, event in failed.items() if event["times"] >= max_failures}
+    return dataclasses.replace(
+        work,
+        to_run=[trial for trial in work.to_run if trial.trial_id not in worn],
+        given_up=[trial for trial in work.to_run if trial.trial_id in worn],
+        failed=frozenset(failed) - worn,
+    )
+
+
+def told(work: Plan, max_failures: int) -> list[str]:
+    """Say which trials are not tried, and how to try them once more."""
+    if not work.given_up:
+        return []
+    names = ", ".join(trial.trial_id[:SHOWN_DIGITS] for trial in work.given_up[:3])
+    more = ", …" if len(work.given_up) > 3 else ""
+    return [
+        f"{len(work.given_up)} trials have failed {max_failures} times and are left out "
+        f"({names}{more}): `sweep show ID` tells why, --max-failures {max_failures + 1} "
+        "tries them once more"
+    ]

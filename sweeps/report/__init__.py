@@ -1,0 +1,1 @@
+"""What people read: figures, one trial, the page of claims."""

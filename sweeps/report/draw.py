@@ -1,0 +1,69 @@
+"""From a sweep's table to its figure, and to a DataFrame for a notebook."""
+
+import inspect
+from typing import TYPE_CHECKING
+
+from sweeps.errors import ExperimentError, SweepError
+from sweeps.report.frames import as_of, history, table
+from sweeps.spec.experiment_file import told
+from sweeps.spec.selection import Chosen
+from sweeps.storage.place import joined
+from sweeps.terminal import sweep_command
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sweeps.spec.experiment_file import Draw
+
+
+def draw(chosen: Chosen) -> list[str]:
+    """Draw an experiment's figure beside its table, from what is stored alone.
+
+    An experiment that compares itself with the paper writes that too, as Markdown.
+
+    Returns:
+        The addresses of the files.
+
+    Raises:
+        ExperimentError: If the experiment has no `draw`, or it fails.
+        SweepError: If there is no result to draw.
+    """
+    experiment = chosen.experiment
+    if experiment.draw is None:
+        raise ExperimentError(
+            f"{experiment.reference} defines no `draw`. Write one that takes the table "
+            "as a DataFrame and returns a matplotlib Figure."
+        )
+    results = as_of(table(chosen), chosen.budget)
+    if results.empty:
+        raise SweepError(
+            f"There is no result in {chosen.place.address}. "
+            f"Train first: {sweep_command('run', experiment.reference)}"
+        )
+    from sweeps.figures import save
+
+    name = experiment.sweep.name
+    try:
+        figure = experiment.draw(*_wanted(experiment.draw, chosen, results))
+        text = experiment.compare(results) if experiment.compare else None
+    except Exception as error:
+        raise ExperimentError(told(experiment.path, error)) from error
+    try:
+        files = save(figure, chosen.place, name)
+        if text is not None:
+            chosen.place.replace(f"{name}.md", text.encode())
+            files.append(joined(chosen.place, f"{name}.md"))
+        return files
+    except OSError as error:
+        raise SweepError(
+            f"The figure cannot be written to {chosen.place.address} ({error.strerror or error})."
+        ) from None
+
+
+def _wanted(
+    draw: "Draw", chosen: Chosen, results: "pd.DataFrame"
+) -> "tuple[pd.DataFrame, ...]":
+    """Give what a `draw` takes: the table, and where it has a second parameter the history."""
+    if len(inspect.signature(draw).parameters) < 2:
+        return (results,)
+    return results, history(chosen)

@@ -1,0 +1,53 @@
+"""Draw the history of one trial into a file."""
+
+from pathlib import Path
+from typing import Any
+
+from rnnlab.spec import SHOWN_DIGITS
+from sweeps.errors import SweepError
+from sweeps.storage.address import place
+
+KINDS = ("svg", "png", "pdf")
+
+
+def plot(facts: dict[str, Any], file: str) -> str:
+    """Draw the history of a trial; of several results, of the furthest.
+
+    Args:
+        facts: What `sweeps.report.show_trial.show` gives.
+        file: Where to; its ending says which kind of file.
+
+    Returns:
+        The address of the file.
+
+    Raises:
+        SweepError: If there is no such kind, nothing to draw, or the file cannot be written.
+    """
+    folder, slash, name = file.rpartition("/")
+    kind = Path(name).suffix[1:].lower()
+    if kind not in KINDS:
+        raise SweepError(f"--plot {file!r} must be a file that ends in .svg, .png or .pdf.")
+    found = [each for each in facts["results"] if each["history"]["update"]]
+    if not found:
+        raise SweepError(_nothing_to_draw(facts["trial_id"][:SHOWN_DIGITS]))
+    from sweeps.figures import history_panels, rendered
+
+    furthest = max(found, key=lambda each: each["result"]["updates"])
+    spec = {"trial_id": facts["trial_id"], **facts["spec"]}
+    figure = history_panels(spec, furthest["result"], furthest["history"])
+    data = rendered(figure, kind, facts["trial_id"])
+    try:
+        place(folder or slash or ".").replace(name, data)
+    except OSError as error:
+        raise SweepError(
+            f"The figure cannot be written to {file} ({error.strerror or error}). "
+            "Choose another --plot FILE."
+        ) from None
+    return file
+
+
+def _nothing_to_draw(trial_id: str) -> str:
+    return (
+        f"Trial {trial_id} has no check to draw: it has no result yet, or diverged before its "
+        f"first check. `sweep show {trial_id}` tells which."
+    )

@@ -1,0 +1,85 @@
+"""What the verbs share: which trials, to which budget, kept where."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from rnnlab import Trial
+from sweeps.errors import SweepError
+from sweeps.spec.experiment_file import Experiment, load_experiment
+from sweeps.spec.where import select
+from sweeps.storage.address import place
+from sweeps.storage.place import Place
+from sweeps.terminal import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """An experiment and the part of it that is meant."""
+
+    experiment: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXPERIMENT")]
+    """Name of an experiment (see `sweep list`), or the path of a file of your own."""
+
+    where: Annotated[str | None, tyro.conf.arg(metavar="EXPR")] = None
+    """Only these trials, as in "length <= 100 and seed < 2"."""
+
+    budget: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Updates at most; without it, the experiment's own."""
+
+    quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """The experiment's quick preset, kept apart in DIR/quick."""
+
+    results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
+    """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
+
+    def argv(self) -> list[str]:
+        """Write the selection as the command-line words that give it again."""
+        words = [self.experiment]
+        for each in dataclasses.fields(self)[1:]:
+            value = getattr(self, each.name)
+            if value is True:
+                words.append(f"--{each.name}")
+            elif value != each.default:
+                words += option(f"--{each.name}", str(value))
+        return words
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A selection, looked up."""
+
+    selection: Selection
+    experiment: Experiment
+    trials: list[Trial]
+    """Those that `--where` and `--quick` leave, never none."""
+    budget: int
+    place: Place
+    """The sweep's results folder."""
+
+
+def resolve(selection: Selection) -> Chosen:
+    """Look up a selection; changes nothing.
+
+    Raises:
+        SweepError: If it names no experiment, no trials or a budget that cannot be.
+    """
+    experiment = load_experiment(selection.experiment)
+    sweep = experiment.sweep
+    preset = sweep.quick_budget if selection.quick else sweep.budget
+    budget = preset if selection.budget is None else selection.budget
+    trials = select(sweep.trials, sweep.quick_where if selection.quick else None)
+    trials = select(trials, selection.where)
+    if not trials:
+        raise SweepError(
+            f"No trial of {sweep.name!r} fits --where {selection.where!r}. "
+            f"`sweep plan {selection.experiment}` without it counts them all."
+        )
+    try:
+        dataclasses.replace(sweep, trials=trials).require_budget(budget)
+    except ValueError as error:
+        raise SweepError(str(error)) from None
+    results = place(selection.results)
+    root = results / "quick" if selection.quick else results
+    return Chosen(selection, experiment, trials, budget, root / sweep.name)

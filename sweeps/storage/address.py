@@ -1,0 +1,26 @@
+"""From an address to a place: a folder, or a bucket."""
+
+from pathlib import Path
+
+from sweeps.errors import SweepError
+from sweeps.storage.place import Place
+
+
+def place(address: str) -> Place:
+    """Give the place of an address: a path, or s3://bucket/prefix.
+
+    Raises:
+        SweepError: If it is an address of a kind that is not known.
+    """
+    kind, separator, _ = address.partition("://")
+    if not separator:
+        from sweeps.storage.folder import Folder
+
+        return Folder(Path(address).expanduser())
+    if kind != "s3":
+        raise SweepError(
+            f"Results cannot be kept at {address!r}. Give a folder, or s3://BUCKET/PREFIX."
+        )
+    from sweeps.storage.bucket import Bucket
+
+    return Bucket(address.rstrip("/"))

@@ -1,0 +1,159 @@
+"""Parts: immutable Parquet files, each named by what it is about and what it holds.
+
+    <part id>-<first half of the SHA-256 of its bytes>.parquet
+
+So a part can be checked at every reading, wherever it is kept, and a second part about
+the same trials with other numbers stands beside the first instead of hiding behind it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from sweeps.errors import NondeterminismError
+from sweeps.storage.place import Place, joined
+from sweeps.store.parquet import conformed, parsed, serialised, table_of
+
+ENDING = ".parquet"
+HASH_DIGITS = 32
+READERS = 8
+"""Threads that fetch parts: an object store answers many at once."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file that cannot be what was committed."""
+
+    address: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """What came of reading parts."""
+
+    table: pa.Table
+    """The rows of the sound ones, one part after another."""
+    hashes: Mapping[str, str]
+    """SHA-256 of each sound one, by name."""
+    damages: Mapping[str, Damage]
+    """The others, by name."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts with the same columns, in one place."""
+
+    place: Place
+    columns: Mapping[str, type]
+
+    def names(self) -> list[str]:
+        """List them, sorted."""
+        return [name for name in self.place.names() if name.endswith(ENDING)]
+
+    def commit(self, part_id: str, rows: list[dict[str, Any]]) -> str:
+        """Commit rows as one part.
+
+        Args:
+            part_id: What they are about: the same for any attempt at the same trials.
+            rows: The rows, in an order that does not depend on the attempt.
+
+        Returns:
+            Its name. Where such a part was there with the same rows, that one's.
+
+        Raises:
+            NondeterminismError: If one was there with other rows.
+        """
+        data = serialised(table_of(rows, self.columns))
+        for name in self.names():
+            if name.startswith(part_id) and self._same(name, data):
+                return name
+        return self.put(part_id, data)
+
+    def put(self, part_id: str, data: bytes) -> str:
+        """Put the bytes of a part and give its name."""
+        name = f"{part_id}-{sha256(data)[:HASH_DIGITS]}{ENDING}"
+        self.place.create(name, data)
+        return name
+
+    def read(self, names: Iterable[str]) -> Read:
+        """Read parts, leaving out and listing those that are damaged.
+
+        Raises:
+            FileNotFoundError: If one is no longer there: another process merged it.
+            NewerSchemaError: If a later version wrote one.
+        """
+        tables: list[pa.Table] = [table_of([], self.columns)]
+        hashes: dict[str, str] = {}
+        damages: dict[str, Damage] = {}
+        for name, data in self._fetched(names):
+            try:
+                tables.append(self._table(name, data))
+                hashes[name] = sha256(data)
+            except ValueError as error:
+                damages[name] = Damage(joined(self.place, name), str(error))
+        return Read(pa.concat_tables(tables), hashes, damages)
+
+    def damaged(self) -> dict[str, Damage]:
+        """Check all parts, by their hash where their name has it, else by reading them."""
+        found: dict[str, Damage] = {}
+        for name, data in self._fetched(self.names()):
+            try:
+                if not _require_hash(name, data):
+                    self._table(name, data)
+            except ValueError as error:
+                found[name] = Damage(joined(self.place, name), str(error))
+        return found
+
+    def _fetched(self, names: Iterable[str]) -> Iterable[tuple[str, bytes]]:
+        listed = list(names)
+        if len(listed) < READERS:
+            return [(name, self.place.read(name)) for name in listed]
+        with ThreadPoolExecutor(READERS) as pool:
+            return list(zip(listed, pool.map(self.place.read, listed), strict=True))
+
+    def _table(self, name: str, data: bytes) -> pa.Table:
+        _require_hash(name, data)
+        return conformed(parsed(data), self.columns)
+
+    def _same(self, name: str, data: bytes) -> bool:
+        """Say whether a sound part has the rows of `data`; bytes may be another library's.
+
+        Raises:
+            NondeterminismError: If it is sound and has other rows.
+        """
+        try:
+            there = self._table(name, self.place.read(name))
+        except (FileNotFoundError, ValueError):
+            return False
+        # Bytes are compared, not values: NaN equals NaN, and 0.0 is not -0.0.
+        if serialised(there) == serialised(conformed(parsed(data), self.columns)):
+            return True
+        raise NondeterminismError(
+            f"{joined(self.place, name)} holds other numbers than the same trials gave "
+            "just now, under the same numerics id. Keep both, and look for what differs "
+            "between the machines."
+        )
+
+
+def sha256(data: bytes) -> str:
+    """Give the SHA-256 of some bytes in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _require_hash(name: str, data: bytes) -> bool:
+    """Compare bytes with the hash in their name; False where it has none.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    _, separator, expected = name.removesuffix(ENDING).rpartition("-")
+    if not separator:
+        return False
+    if sha256(data)[:HASH_DIGITS] != expected:
+        raise ValueError("its bytes are not those of the hash in its name")
+    return True

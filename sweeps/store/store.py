@@ -1,0 +1,338 @@
+"""The store: the only truth about what has been trained.
+
+    parts/<part>.parquet        immutable, one per committed pack: one row a trial
+    history/<part>.parquet      one row per trial and check, committed before its part
+    table.parquet               derived: one row per trial, the furthest budget wins
+    manifest.json               derived: SHA-256 of the table and of every part in it
+    checkpoints/<trial_id>.npz  where unsolved trials stand
+    attempts/*.jsonl            what happened, not what was found
+    */damaged/                  what could not be what was committed, and was set aside
+
+Readable with pandas, Polars and DuckDB without this module.
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rnnlab import Result, Trial
+from rnnlab.checkpoint import CheckpointFolder
+from sweeps.errors import StoreError
+from sweeps.storage.place import Place, joined
+from sweeps.store.columns import (
+    history_rows,
+    history_types,
+    result_columns,
+    table_types,
+    trial_columns,
+)
+from sweeps.store.compaction import merge_small
+from sweeps.store.newest_rows import furthest, without_repeats
+from sweeps.store.parquet import conformed, parsed, serialised
+from sweeps.store.parts import Damage, Parts, Read, sha256
+from sweeps.store.standing import Standing, standings_in
+
+log = logging.getLogger(__name__)
+
+TABLE, MANIFEST, PROBE = "table.parquet", "manifest.json", ".writable"
+TRIAL, CHECK = ["trial_id"], ["trial_id", "update"]
+"""Keys of the table and of the history."""
+PROBE_BYTES = 2**16
+"""What a pack needs, about."""
+ATTEMPTS_TO_READ = 5
+"""How often reading begins again where another process merges parts meanwhile."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The results of one sweep."""
+
+    place: Place
+
+    @property
+    def parts(self) -> Parts:
+        """The committed results."""
+        return Parts(self.place / "parts", table_types())
+
+    @property
+    def history_parts(self) -> Parts:
+        """The committed histories."""
+        return Parts(self.place / "history", history_types())
+
+    @property
+    def attempts(self) -> Place:
+        """Where it is written what happened."""
+        return self.place / "attempts"
+
+    @property
+    def checkpoints(self) -> CheckpointFolder:
+        """Where unsolved trials stand."""
+        return CheckpointFolder(self.place / "checkpoints")
+
+    def create(self) -> None:
+        """Make sure that results can be written there, and that there is room for some.
+
+        Raises:
+            StoreError: If they cannot, or if the place lets one file take another's name.
+        """
+        probe = f"{PROBE}-{secrets.token_hex(6)}"
+        try:
+            self.place.create(probe, bytes(PROBE_BYTES))
+            again = self.place.create(probe, b"")
+            self.place.remove(probe)
+        except OSError as error:
+            raise _not_written(self.place, error) from None
+        if again:
+            raise StoreError(
+                f"{self.place.address} puts a second file in the place of a first: results "
+                "would not be safe there. An object store must know conditional puts "
+                "(If-None-Match); choose another with --results DIR."
+            )
+
+    def commit(
+        self,
+        finished: Iterable[tuple[Trial, Result]],
+        *,
+        committed: Mapping[str, Standing] | None = None,
+    ) -> str:
+        """Commit the results of a pack as one immutable part, its history first.
+
+        Args:
+            finished: Trials and their results, at least one.
+            committed: What the store has already, by `trial_id`: that history is not
+                written again.
+
+        Returns:
+            The name of the part. Where it was there already with the same rows, all is
+            well.
+
+        Raises:
+            NondeterminismError: If it was there with other rows.
+        """
+        pairs = sorted(finished, key=lambda pair: pair[1].trial_id)
+        results = [result for _, result in pairs]
+        since = [_known_until(result, committed or {}) for result in results]
+        checks = [
+            row
+            for result, after in zip(results, since, strict=True)
+            for row in history_rows(result, after)
+        ]
+        self.history_parts.commit(_part_id(results, since), checks)
+        rows = [{**trial_columns(t), **result_columns(r)} for t, r in pairs]
+        return self.parts.commit(_part_id(results), rows)
+
+    def read(self) -> pa.Table:
+        """Give one row per trial, sorted by `trial_id`; the furthest budget wins.
+
+        Reads the derived table and the parts that came after it. Damaged parts are left
+        out with a warning.
+
+        Raises:
+            NewerSchemaError: If a later version wrote a part.
+            NondeterminismError: If two parts contradict each other.
+        """
+        return self._current().table
+
+    def history(self) -> pa.Table:
+        """Give one row per trial and check, sorted by `trial_id` and `update`.
+
+        Of a trial that was trained under several numerics ids, the one in the table.
+        """
+        rows = _whole(self.history_parts)
+        table = self.read().select(["trial_id", "numerics_id"])
+        place = _compute("index_in", rows["trial_id"], table["trial_id"])
+        made_by = table["numerics_id"].take(place)
+        fits = _compute("equal", made_by, rows["numerics_id"])
+        return furthest(rows.filter(fits), CHECK)
+
+    def history_of(self, trial_id: str, numerics_id: str) -> pa.Table:
+        """Give one row per check of one trial under one numerics id, sorted by `update`."""
+        rows = _whole(self.history_parts)
+        rows = rows.filter(_compute("equal", rows["trial_id"], trial_id))
+        made_so = _compute("equal", rows["numerics_id"], numerics_id)
+        return furthest(rows.filter(made_so), CHECK)
+
+    def standings(self) -> dict[str, Standing]:
+        """Say how far each trial has come, by `trial_id`."""
+        return standings_in(self.read())
+
+    def compact(self) -> str:
+        """Derive the table and the manifest from the parts, in one repeatable form.
+
+        Where there are thousands of parts, the small ones are merged first. Writes
+        nothing where all is up to date. May be killed at any point.
+
+        Returns:
+            The address of the table.
+
+        Raises:
+            StoreError: If the table cannot be written.
+        """
+        try:
+            for parts, key in ((self.history_parts, CHECK), (self.parts, TRIAL)):
+                merge_small(parts, key)
+            self._derive()
+        except OSError as error:
+            raise _not_written(self.place, error) from None
+        return joined(self.place, TABLE)
+
+    def mend(self) -> list[str]:
+        """Check all parts, and set aside those that are damaged.
+
+        A result whose history is damaged is set aside as well: a trial is finished when
+        both are there.
+
+        Returns:
+            What was done, a line each; empty where all is well.
+        """
+        harmed = self.history_parts.damaged()
+        said = _set_aside(self.parts, self.parts.damaged())
+        if harmed:
+            # Results first: killed in between, the harmed history still tells what to do.
+            said += _set_aside(self.parts, self._without_history())
+        return said + _set_aside(self.history_parts, harmed)
+
+    def _without_history(self) -> dict[str, Damage]:
+        """Find the parts with a trial of which some check is missing."""
+        sound = self.history_parts.read(self.history_parts.names()).table
+        rows = without_repeats(sound, CHECK)
+        columns = (rows[name].to_pylist() for name in ("trial_id", "numerics_id"))
+        seen = Counter(zip(*columns, strict=True))
+        return {
+            name: Damage(joined(self.parts.place, name), "its history is")
+            for name in self.parts.names()
+            if any(_lacks(row, seen) for row in self.parts.read([name]).table.to_pylist())
+        }
+
+    def _current(self) -> Read:
+        """Give the table, the hashes of the parts in it, and those that are damaged."""
+        names = self.parts.names()
+        derived = self._derived()
+        if derived is not None and set(derived.hashes) == set(names):
+            return derived
+        for _ in range(ATTEMPTS_TO_READ):
+            try:
+                return self._brought_up_to_date(derived, names)
+            except FileNotFoundError:
+                names = self.parts.names()
+        raise _kept_changing(self.parts.place)
+
+    def _brought_up_to_date(self, derived: Read | None, names: list[str]) -> Read:
+        """Add to the derived table what is not in it, or begin without it."""
+        if derived is None or not set(derived.hashes) <= set(names):
+            derived = Read(self.parts.read([]).table, {}, {})
+        new = self.parts.read(name for name in names if name not in derived.hashes)
+        _warn(new.damages.values())
+        table = furthest(pa.concat_tables([derived.table, new.table]), TRIAL)
+        return Read(table, {**derived.hashes, **new.hashes}, new.damages)
+
+    def _derived(self) -> Read | None:
+        """Give the derived table where its manifest says that it is whole."""
+        try:
+            manifest = json.loads(self.place.read(MANIFEST))
+            data = self.place.read(TABLE)
+            hashes = dict(manifest["parts"])
+            if sha256(data) != manifest["table"] or not hashes:
+                return None
+            return Read(conformed(parsed(data), table_types()), hashes, {})
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _derive(self) -> None:
+        derived = self._derived()
+        if derived is not None and set(derived.hashes) == set(self.parts.names()):
+            return
+        current = self._current()
+        table = serialised(current.table)
+        manifest = {"table": sha256(table), "parts": current.hashes}
+        text = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
+        for name, data in ((TABLE, table), (MANIFEST, text)):
+            if not _is(self.place, name, data):
+                self.place.replace(name, data)
+
+
+def _set_aside(parts: Parts, damages: Mapping[str, Damage]) -> list[str]:
+    """Move damaged parts out of the way, and say so."""
+    return [
+        f"{damage.address} is damaged ({damage.why}). It is kept as "
+        f"{parts.place.set_aside(name)}; its trials are trained again"
+        for name, damage in damages.items()
+    ]
+
+
+def _whole(parts: Parts) -> pa.Table:
+    """Give the rows of all parts that are not damaged."""
+    for _ in range(ATTEMPTS_TO_READ):
+        try:
+            found = parts.read(parts.names())
+        except FileNotFoundError:
+            continue
+        _warn(found.damages.values())
+        return found.table
+    raise _kept_changing(parts.place)
+
+
+def _lacks(row: Mapping[str, Any], seen: Mapping[tuple[str, str], int]) -> bool:
+    """Say whether fewer checks of a trial are there than it made."""
+    made = row["updates"] // row["check_every"]
+    if row["outcome"] == "diverged" and row["updates"] % row["check_every"] == 0:
+        made -= 1  # it diverged in the update before the check
+    return seen.get((row["trial_id"], row["numerics_id"]), 0) < made
+
+
+def _is(place: Place, name: str, data: bytes) -> bool:
+    try:
+        return place.read(name) == data
+    except OSError:
+        return False
+
+
+def _warn(damages: Iterable[Damage]) -> None:
+    for each in damages:
+        log.warning(
+            "%s is damaged (%s): its trials count as not trained. `sweep run` sets it "
+            "aside and trains them again.",
+            each.address,
+            each.why,
+        )
+
+
+def _kept_changing(place: Place) -> StoreError:
+    return StoreError(f"{place.address} kept changing while it was read. Try again.")
+
+
+def _not_written(place: Place, error: OSError) -> StoreError:
+    no_links = error.errno == errno.EPERM
+    why = "; hard links are needed, which FAT and some network disks lack" * no_links
+    return StoreError(
+        f"The results folder {place.address} cannot be written "
+        f"({error.strerror or error}{why}). Free it, or choose another with --results DIR."
+    )
+
+
+def _known_until(result: Result, committed: Mapping[str, Standing]) -> int:
+    """Say up to which update the store has this history: none of another numerics id."""
+    known = committed.get(result.trial_id)
+    return known.updates if known and known.numerics_id == result.numerics_id else 0
+
+
+def _part_id(results: list[Result], since: list[int] | None = None) -> str:
+    """Hash trial ids, how far each was trained, numerics ids, and where it begins."""
+    lines = [
+        f"{result.trial_id} {result.updates} {result.numerics_id} {after}"
+        for result, after in zip(results, since or [0] * len(results), strict=True)
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+
+
+def _compute(function: str, *values: Any) -> Any:
+    return getattr(pc, function)(*values)

@@ -1,0 +1,1 @@
+"""Train a pack of trials, without Ray."""

@@ -1,0 +1,48 @@
+"""A driver is started again where it was ended from outside, and only there."""
+
+import signal
+
+import pytest
+
+from sweeps.exit_codes import LOST
+from sweeps.run.supervise import out_of_memory_kills, supervise
+
+KILLED = -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("codes", "restarts", "code", "starts"),
+    [
+        ([0], 3, 0, 1),
+        ([1], 3, 1, 1),
+        ([2], 3, 2, 1),
+        ([130], 3, 130, 1),
+        ([KILLED], 0, 1, 1),
+        ([LOST], 0, 1, 1),
+        ([KILLED, 0], 1, 0, 2),
+        ([LOST, KILLED, 130], 3, 130, 3),
+        ([LOST, LOST, LOST], 2, 1, 3),
+    ],
+)
+def test_only_an_end_from_outside_starts_it_again(
+    codes: list[int], restarts: int, code: int, starts: int
+) -> None:
+    left = iter(codes)
+    assert supervise(lambda: next(left), restarts, "sweep run x") == code
+    assert len(codes) - len(list(left)) == starts
+
+
+def test_it_says_what_ended_the_driver_and_that_it_starts_it_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    left = iter([KILLED, LOST])
+    supervise(lambda: next(left), 1, "sweep run x")
+    said = capsys.readouterr().err
+    assert "ended by signal SIGKILL" in said
+    assert "go on with\n  sweep run x\n" in said
+    assert "starting the driver again, 1 of at most 1 times" in said
+    assert said.count("sweep run x") == 1
+
+
+def test_kills_for_want_of_memory_are_counted() -> None:
+    assert out_of_memory_kills() >= 0

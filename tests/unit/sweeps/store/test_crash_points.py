@@ -1,0 +1,156 @@
+"""Killed at any call that changes the disk, and after a power failure: old or new, never
+between; and the same thing done again ends as if nothing had happened.
+"""
+
+import shutil
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+from crashing import LOSSES, CrashingSystem, Flaky, Loss, crash_points
+from small import checkpoints, path_of, result, table_bytes, trial
+
+from rnnlab.checkpoint import CheckpointFolder, name_of
+from rnnlab.state import State
+from rnnlab.train import fresh
+from sweeps.plan.packs import packs
+from sweeps.plan.plan import plan
+from sweeps.storage.folder import Folder
+from sweeps.storage.retrying import Patient
+from sweeps.store.attempts import Attempts, events
+from sweeps.store.committed import Done
+from sweeps.store.compaction import merge_small
+from sweeps.store.store import CHECK, TRIAL, Store
+from sweeps.worker.worker import Worker
+
+MORE = [(trial(seed), result(trial(seed), 20)) for seed in (7, 8)]
+FURTHER = [(trial(0), result(trial(0), 40))]
+
+
+def before(path: Path, harmed: str | None = None) -> None:
+    """Make a store of five small parts and a table that is behind them."""
+    kept = Store(Folder(path))
+    for seed in range(5):
+        kept.commit([(trial(seed), result(trial(seed), 20))])
+        if seed == 3:
+            kept.compact()
+    if harmed:
+        victim = path / harmed / (kept.place / harmed).names()[1]
+        victim.write_bytes(victim.read_bytes()[:-7])
+
+
+def commit(kept: Store) -> None:
+    kept.commit(
+        [*MORE, *FURTHER],
+        committed={trial(0).trial_id: kept.standings()[trial(0).trial_id]},
+    )
+
+
+def derive(kept: Store) -> None:
+    kept.compact()
+
+
+def merge(kept: Store) -> None:
+    merge_small(kept.history_parts, CHECK, above=1)
+    merge_small(kept.parts, TRIAL, above=1)
+
+
+def mend(kept: Store) -> None:
+    kept.mend()
+
+
+ACTS: list[tuple[Callable[[Store], None], str | None]] = [
+    (commit, None),
+    (derive, None),
+    (merge, None),
+    (mend, "parts"),
+    (mend, "history"),
+]
+
+
+def told(kept: Store) -> tuple[list[object], list[object]]:
+    """Give what a reader sees: rows, and rows of the history."""
+    return kept.read().to_pylist(), kept.history().to_pylist()
+
+
+@pytest.mark.parametrize("loss", ["nothing", "everything"])
+@pytest.mark.parametrize(("act", "harmed"), ACTS)
+def test_a_reader_sees_the_old_or_the_new_whenever_the_writer_dies(
+    tmp_path: Path, act: Callable[[Store], None], harmed: str | None, loss: Loss
+) -> None:
+    prepared, whole = tmp_path / "before", tmp_path / "whole"
+    before(prepared, harmed)
+    shutil.copytree(prepared, whole)
+    old = told(Store(Folder(whole)))
+    act(Store(Folder(whole)))
+    new = told(Store(Folder(whole)))
+    table = table_bytes(Store(Folder(whole)))
+    turns, path = count(), tmp_path
+
+    def attempt(system: CrashingSystem) -> None:
+        nonlocal path
+        path = tmp_path / str(next(turns))
+        shutil.copytree(prepared, path)
+        act(Store(Folder(path, system)))
+
+    for system in crash_points(attempt):
+        system.lose_power(loss)
+        kept = Store(Folder(path))
+        seen = told(kept)
+        assert seen[0] in (
+            [new[0]] if system.returned and act is commit else [old[0], new[0]]
+        )
+        assert harmed or not {**kept.parts.damaged(), **kept.history_parts.damaged()}
+        act(kept)
+        assert told(kept) == new
+        assert table_bytes(kept) == table
+        shutil.rmtree(path)
+    assert next(turns) > 8
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_checkpoint_is_the_old_or_the_new_whenever_the_writer_dies(
+    tmp_path: Path, loss: Loss
+) -> None:
+    one = trial(0)
+    states = [State(fresh(one).parameters, update=update) for update in (10, 20)]
+    turns, path = count(), tmp_path
+
+    def attempt(system: CrashingSystem) -> None:
+        nonlocal path
+        path = tmp_path / str(next(turns))
+        checkpoints(path).save(one, "plain-1", states[0])
+        CheckpointFolder(Folder(path, system)).save(one, "plain-1", states[1])
+
+    for system in crash_points(attempt):
+        system.lose_power(loss)
+        found = checkpoints(path).load(one, "plain-1")
+        assert found is not None
+        assert found.update in ({20} if system.returned else {10, 20})
+        assert (path / name_of(one)).exists()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_disk_that_errs_now_and_then_costs_time_and_nothing_else(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call in twenty fails, before or after its effect."""
+    from rnnlab.engines import choose
+
+    monkeypatch.setattr("sweeps.worker.worker.COMMIT_EVERY_S", 0.0)
+    trials, engine = [trial(0), trial(1, lr=1e38), trial(2)], choose("plain")
+    tables = []
+    for name, system in (("whole", None), ("erring", Flaky(seed, 1 / 20))):
+        disk = Folder(tmp_path / name, system) if system else Folder(tmp_path / name)
+        kept = Store(Patient(disk, (0.0,) * 6))
+        (pack,) = packs(plan(trials, {}, 40), 3)
+        worker = Worker(kept, engine, Attempts(kept.attempts), Done.since(kept, []), 0.0)
+        assert list(worker.train(pack))[-1].halted == ""
+        tables.append(table_bytes(kept))
+        ended = [e["trial_id"] for e in events(kept.attempts) if e["event"] == "finished"]
+        assert set(ended) == {each.trial_id for each in trials}
+        assert path_of(kept).exists()
+    assert tables[0] == tables[1]
+    assert system is not None
+    assert system.failures > 0

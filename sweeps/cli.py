@@ -16,11 +16,14 @@ import tyro
 
 from sweeps.errors import SweepError
 from sweeps.exit_codes import INTERRUPTED, USAGE
-from sweeps.plan.forecast import forecast, plan_line
+from sweeps.plan.forecast import forecast, plan_line, workers
 from sweeps.plan.plan import plan_of
+from sweeps.plan.speeds import Speeds
 from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.spec.run_options import CONFIG, RunOptions
 from sweeps.spec.selection import Selection, resolve
+from sweeps.spec.user_code import UserCode
+from sweeps.store.trial_id import id_of
 
 Json = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 
@@ -60,16 +63,26 @@ class Plan:
     """Measure for some seconds how fast trials train here."""
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Cores to plan for; without it, every core of this machine."""
+    engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """What trains, where the trials have several engines."""
     json: Json = False
     """Print JSON."""
 
     def __call__(self) -> int:
         """Print the plan."""
-        options = RunOptions(cpus=self.cpus, pilot=self.pilot)
+        options = RunOptions(cpus=self.cpus, pilot=self.pilot, engine=self.engine)
         options.require_possible()
         chosen = resolve(self.selection)
+        engine = chosen.type.engine(options.engine)
         work = plan_of(chosen)
-        found = forecast(chosen, work, options)
+
+        def measure() -> Speeds:
+            from sweeps.worker.pilot import pilot
+
+            code = UserCode.of(chosen.experiment)
+            return pilot(work, engine, workers(chosen, options), code)
+
+        found = forecast(chosen, work, options, measure=measure)
         facts = {
             "sweep": chosen.experiment.sweep.name,
             "trials": len(work.trials),
@@ -78,7 +91,7 @@ class Plan:
             "budget": work.budget,
             "results": chosen.place.address,
             "estimate": asdict(found) if found else None,
-            "to_run_ids": [trial.trial_id for trial in work.to_run],
+            "to_run_ids": [id_of(trial) for trial in work.to_run],
         }
         lines = [plan_line(chosen, work, found)]
         if found is None and work.to_run:
@@ -126,6 +139,8 @@ class Show:
     """Its id, or the beginning of it."""
     results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
     """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
+    experiment: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """The experiment's file, for a trial of your own."""
     plot: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Draw its history too, as SVG, PNG or PDF by the ending of the file's name."""
     json: Json = False
@@ -136,7 +151,7 @@ class Show:
         from sweeps.report.show_trial import lines, show
         from sweeps.report.sparklines import Paper
 
-        facts = show(self.trial_id, self.results)
+        facts = show(self.trial_id, self.results, self.experiment)
         if self.plot is not None:
             from sweeps.report.plot_trial import plot
 

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any, TYPE_CHECKING
 
-from rnnlab import Trial
 from sweeps.statistics import success_curve, time_at, wilson
+from sweeps.store.trial_id import id_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,13 +17,13 @@ HEAD = (
 
 
 def comparison(
-    results: "pd.DataFrame", problems: Mapping[str, tuple[str, Sequence[Trial]]]
+    results: "pd.DataFrame", problems: Mapping[str, tuple[str, str, Sequence[Any]]]
 ) -> str:
     """Write a row for each problem: the paper's success rate and ours.
 
     Args:
         results: The table, possibly partial.
-        problems: By name: what the paper says, and all trials.
+        problems: By name: what the paper says, its settings in words, and all trials.
 
     Returns:
         Markdown. The interval is Wilson's; the median is of the Kaplan–Meier estimate, where
@@ -33,22 +33,10 @@ def comparison(
     return "\n".join([*HEAD, *rows]) + "\n"
 
 
-def settings(trial: Trial) -> str:
-    """Write what of a trial one asks for first.
-
-    Example:
-        >>> settings(Trial(omega_weight=2, clip_norm=6, hidden=100))
-        'smart_tanh, 100 units, lr 0.01, α 2, threshold 6, batch 20'
-    """
-    threshold = "none" if trial.clip_norm is None else f"{trial.clip_norm:g}"
-    return (
-        f"{trial.init}, {trial.hidden} units, lr {trial.lr:g}, α {trial.omega_weight:g}, "
-        f"threshold {threshold}, batch {trial.batch}"
-    )
-
-
-def _row(name: str, paper: str, trials: Sequence[Trial], results: "pd.DataFrame") -> str:
-    here = results[results["trial_id"].isin([trial.trial_id for trial in trials])]
+def _row(
+    name: str, paper: str, settings: str, trials: Sequence[Any], results: "pd.DataFrame"
+) -> str:
+    here = results[results["trial_id"].isin([id_of(trial) for trial in trials])]
     n, solved = len(here), int((here["outcome"] == "solved").sum())
     if not n:
         ours, interval, median = "not run yet", "", ""
@@ -60,7 +48,7 @@ def _row(name: str, paper: str, trials: Sequence[Trial], results: "pd.DataFrame"
     if 0 < n < len(trials):
         ours += f" ({len(trials) - n} missing)"
     ours += unsolved_until(here)
-    cells = (name, settings(trials[0]), paper, ours, interval, median)
+    cells = (name, settings, paper, ours, interval, median)
     return f"| {' | '.join(cells)} |"
 
 

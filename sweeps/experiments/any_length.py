@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rnnlab import Addition, Initialiser, Multiplication, Task, TemporalOrder, Trial
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import all_solved, right_at
-from sweeps.spec.sweep import Sweep
+from sweeps import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

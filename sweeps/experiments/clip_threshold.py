@@ -15,7 +15,7 @@ from rnnlab.spec import ClipBy
 from rnnlab.threshold import SEEDS
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import alike, solved_at_each, speeds_differ
-from sweeps.spec.sweep import Sweep
+from sweeps import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rnnlab import TemporalOrder, Trial
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import better, falls, gains_more
-from sweeps.spec.sweep import Sweep
+from sweeps import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

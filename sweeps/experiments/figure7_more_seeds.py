@@ -10,7 +10,7 @@ from rnnlab import Initialiser, TemporalOrder, Trial
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import better
 from sweeps.experiments.figure7 import CURVES, VARIANTS, panels
-from sweeps.spec.sweep import Sweep
+from sweeps import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

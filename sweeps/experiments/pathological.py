@@ -24,7 +24,7 @@ from rnnlab import (
 )
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import all_solved, solved_like
-from sweeps.spec.sweep import Sweep
+from sweeps import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,23 @@ def compare(results: "pd.DataFrame") -> str:
     """Write the paper's success rates beside ours."""
     from sweeps.claims.comparison import comparison
 
-    return comparison(results, {n: (PAPER[n], trials) for n, trials in TRIALS.items()})
+    return comparison(
+        results, {n: (PAPER[n], settings(of[0]), of) for n, of in TRIALS.items()}
+    )
+
+
+def settings(trial: Trial) -> str:
+    """Write what of a trial one asks for first.
+
+    Example:
+        >>> settings(Trial(omega_weight=2, clip_norm=6, hidden=100))
+        'smart_tanh, 100 units, lr 0.01, α 2, threshold 6, batch 20'
+    """
+    threshold = "none" if trial.clip_norm is None else f"{trial.clip_norm:g}"
+    return (
+        f"{trial.init}, {trial.hidden} units, lr {trial.lr:g}, α {trial.omega_weight:g}, "
+        f"threshold {threshold}, batch {trial.batch}"
+    )
 
 
 def draw(results: "pd.DataFrame", history: "pd.DataFrame") -> "Figure":

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from rnnlab.spec import SHOWN_DIGITS
 from sweeps.figures.style import PALETTE
 from sweeps.statistics import Values, spans_decades
-from sweeps.store.columns import differing, quantities
+from sweeps.store.columns import KIND
+from sweeps.store.trial_id import SHOWN_DIGITS
 
 COLUMNS, WIDTH_IN, ROW_IN, MARGIN_IN = 2, 9.0, 1.5, 1.0
 TITLE_LETTERS = 110
@@ -31,6 +31,7 @@ LABELS = {
     "spectral_radius": "spectral radius ρ of W_rec",
     "largest_singular_value": "largest singular value λ₁ of W_rec",
 }
+NOT_DRAWN = ("update", "errors", "sequences")
 SHARES = ("clipped_share", "repaired_share", "valid_share")
 COLOUR, OF_SOLVED = PALETTE[1], PALETTE[2]
 DOTTED: dict[str, Any] = {"color": "0.4", "linewidth": 0.8, "linestyle": ":"}
@@ -42,15 +43,15 @@ def history_panels(
     """Draw each quantity of a history against updates.
 
     Args:
-        spec: The trial's id and fields, as in `trial_columns`.
-        result: How it ended, as in `result_columns`.
+        spec: The trial's id and the fields to name it by.
+        result: How it ended: the columns of the table after the trial's.
         history: The columns of its checks; at least one check.
 
     Returns:
         The figure. A line marks the first check with under 1 % wrong; dotted lines are at
         1 % wrong, at the threshold of clipping, and at 1/γ.
     """
-    names = quantities()
+    names = measured(history)
     rows = -(-len(names) // COLUMNS)
     figure = Figure(figsize=(WIDTH_IN, ROW_IN * rows + MARGIN_IN), layout="constrained")
     axes = list(figure.subplots(rows, COLUMNS, sharex=True, squeeze=False).flat)
@@ -59,8 +60,8 @@ def history_panels(
     for name, axis in zip(names, axes, strict=False):
         _draw(axis, history["update"], history[name], dotted.get(name))
         _dress(axis, name)
-        if result["solved_at"] is not None:
-            axis.axvline(result["solved_at"], color=OF_SOLVED, linewidth=0.9, zorder=1)
+        if (solved_at := _solved_at(result)) is not None:
+            axis.axvline(solved_at, color=OF_SOLVED, linewidth=0.9, zorder=1)
     for axis in axes[len(names) - COLUMNS : len(names)]:
         axis.tick_params(labelbottom=True)
         axis.set_xlabel("updates", fontsize=9)
@@ -79,12 +80,28 @@ def history_panels(
 
 def _dotted(spec: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, float]:
     """Give the height of the dotted line in each panel that has one."""
-    one_over_gamma = 4.0 if spec["init"] == "sigmoid" else 1.0
+    if "clip_threshold" not in result:  # not a recurrent network's
+        return {}
+    one_over_gamma = 4.0 if spec.get("init") == "sigmoid" else 1.0
     found = {"error_rate": 0.01, "largest_singular_value": one_over_gamma}
-    threshold = result["clip_threshold"] or spec["clip_norm"]
-    if threshold is not None and spec["clip_by"] == "norm":
+    threshold = result["clip_threshold"] or spec.get("clip_norm")
+    if threshold is not None and spec.get("clip_by", "norm") == "norm":
         found |= {"grad_norm_mean": threshold, "grad_norm_max": threshold}
     return found
+
+
+def measured(history: Mapping[str, Values]) -> list[str]:
+    """Return the columns of a history that can be drawn, in order."""
+    return [
+        name
+        for name, values in history.items()
+        if name not in NOT_DRAWN and not any(isinstance(each, str) for each in values)
+    ]
+
+
+def _solved_at(result: Mapping[str, Any]) -> int | None:
+    own = result["updates"] if result["outcome"] == "solved" else None
+    return result.get("solved_at", own)
 
 
 def _draw(axis: Axes, updates: Values, values: Values, dotted: float | None) -> None:
@@ -110,7 +127,7 @@ def _numbers(values: Values) -> list[float]:
 
 
 def _dress(axis: Axes, name: str) -> None:
-    axis.set_title(LABELS[name], loc="left", fontsize=9)
+    axis.set_title(LABELS.get(name, name), loc="left", fontsize=9)
     axis.tick_params(labelsize=8)
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axis.xaxis.set_major_formatter(lambda updates, _: f"{updates:,.0f}")
@@ -127,10 +144,12 @@ def _dress(axis: Axes, name: str) -> None:
 
 
 def _title(spec: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    others = differing(spec)
-    words = [f"trial {spec['trial_id'][:SHOWN_DIGITS]}:", others.pop("task.kind")]
-    for name, value in others.items():
-        words.append(f"{name.removeprefix('task.')}={value}".replace(" ", ""))
+    words = [f"trial {spec['trial_id'][:SHOWN_DIGITS]}:"]
+    for name, value in spec.items():
+        if name.endswith(KIND):
+            words.append(str(value))
+        elif name != "trial_id":
+            words.append(f"{name.rpartition('.')[2]}={value}".replace(" ", ""))
     ended = (
         f"{result['outcome']} after {result['updates']:,} updates, {result['numerics_id']}"
     )
@@ -145,8 +164,9 @@ def _legend(result: Mapping[str, Any], dotted: Mapping[str, float]) -> list[Line
         "largest_singular_value": "1/γ",
     }
     label = ", ".join(meaning for name, meaning in meanings.items() if name in dotted)
-    found = [Line2D([], [], label=label, **DOTTED)]
-    if result["solved_at"] is not None:
-        label = f"under 1 % wrong at {result['solved_at']:,} updates"
+    found = [Line2D([], [], label=label, **DOTTED)] if label else []
+    if (solved_at := _solved_at(result)) is not None:
+        how = "under 1 % wrong" if "solved_at" in result else "solved"
+        label = f"{how} at {solved_at:,} updates"
         found.append(Line2D([], [], label=label, color=OF_SOLVED))
     return found

@@ -1,5 +1,8 @@
 """How wrong solved models are on sequences of lengths that they were not trained on."""
 
+from typing import Any
+
+
 from collections.abc import Sequence
 from itertools import product
 
@@ -7,10 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnnlab import Trial
 from sweeps.claims.comparison import unsolved_until
 from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
-from sweeps.store.columns import trial_columns
+from sweeps.store.columns import Columns
 
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.6, 3.0
 TESTED_ON = 10_000
@@ -18,7 +20,7 @@ TESTED_ON = 10_000
 
 
 def error_against_length(
-    results: pd.DataFrame, trials: Sequence[Trial], initialisers: Sequence[str]
+    results: pd.DataFrame, trials: Sequence[Any], initialisers: Sequence[str]
 ) -> Figure:
     """Draw the share of wrong sequences at each tested length, a line a seed.
 
@@ -27,7 +29,7 @@ def error_against_length(
         trials: All trials of the sweep, to tell what is missing; a column a task.
         initialisers: Values of `init`, a row each.
     """
-    planned = pd.DataFrame([trial_columns(trial) for trial in trials])
+    planned = pd.DataFrame([Columns().of_trial(trial) for trial in trials])
     kinds = list(dict.fromkeys(planned["task.kind"]))
     results = results[results["trial_id"].isin(planned["trial_id"])]
     rows, columns = len(initialisers), len(kinds)

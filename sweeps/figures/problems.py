@@ -1,21 +1,24 @@
 """Which problems are solved, and how the error falls on the way."""
 
+from typing import Any
+
+
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnnlab import Trial
 from sweeps.claims.comparison import unsolved_until
 from sweeps.figures.style import PALETTE
 from sweeps.statistics import wilson
+from sweeps.store.trial_id import id_of
 
 ROW_IN, WIDTH_IN = 0.95, 9.5
 
 
 def problems(
-    results: pd.DataFrame, history: pd.DataFrame, trials: Mapping[str, Sequence[Trial]]
+    results: pd.DataFrame, history: pd.DataFrame, trials: Mapping[str, Sequence[Any]]
 ) -> Figure:
     """Draw for each problem its success rate, and the error of every trial against updates.
 
@@ -27,13 +30,13 @@ def problems(
     figure = Figure(figsize=(WIDTH_IN, ROW_IN * len(trials) + 1.2), layout="constrained")
     axes = figure.subplots(len(trials), 2, width_ratios=(1, 3), sharex="col", squeeze=False)
     for (name, planned), (left, right) in zip(trials.items(), axes, strict=True):
-        ids = [trial.trial_id for trial in planned]
+        ids = [id_of(trial) for trial in planned]
         here = results[results["trial_id"].isin(ids)]
         _draw_rate(left, name, here, len(planned))
         _draw_errors(right, here, history)
     axes[-1][0].set_xlabel("success rate")
     axes[-1][1].set_xlabel("updates")
-    every = {trial.trial_id for planned in trials.values() for trial in planned}
+    every = {id_of(trial) for planned in trials.values() for trial in planned}
     results = results[results["trial_id"].isin(every)]
     figure.supxlabel(_caption(results, len(every)), fontsize=8)
     return figure

@@ -8,10 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from rnnlab import Trial
 from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
 from sweeps.statistics import wilson
-from sweeps.store.columns import trial_columns
+from sweeps.store.columns import Columns
 
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.5, 3.9
 DODGE = 0.03
@@ -29,7 +28,7 @@ class Cell(NamedTuple):
 
 def success_panels(
     results: pd.DataFrame,
-    trials: Sequence[Trial],
+    trials: Sequence[Any],
     *,
     panel: str,
     panels: Sequence[str],
@@ -53,7 +52,7 @@ def success_panels(
     Returns:
         The figure, with n, the budget and what is missing in its caption.
     """
-    planned = pd.DataFrame([trial_columns(trial) for trial in trials])
+    planned = pd.DataFrame([Columns().of_trial(trial) for trial in trials])
     results = results[results["trial_id"].isin(planned["trial_id"])]
     figure = Figure(
         figsize=(PANEL_WIDTH_IN * len(panels), PANEL_HEIGHT_IN), layout="constrained"

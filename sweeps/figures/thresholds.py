@@ -1,5 +1,8 @@
 """Success and speed against the threshold of clipping."""
 
+from typing import Any
+
+
 import math
 from collections.abc import Sequence
 
@@ -8,11 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from rnnlab import Trial
 from sweeps.claims.comparison import unsolved_until
 from sweeps.figures.style import LABELS, MARKERS, PALETTE, matching
 from sweeps.statistics import success_curve, time_at, wilson
-from sweeps.store.columns import trial_columns
+from sweeps.store.columns import Columns
 
 PANEL_WIDTH_IN, HEIGHT_IN = 2.9, 5.2
 SPREAD = 0.04
@@ -21,7 +23,7 @@ SPREAD = 0.04
 
 def success_by_multiple(
     results: pd.DataFrame,
-    trials: Sequence[Trial],
+    trials: Sequence[Any],
     initialisers: Sequence[str],
     clippings: Sequence[str],
 ) -> Figure:
@@ -36,7 +38,7 @@ def success_by_multiple(
         initialisers: Values of `init`, left to right.
         clippings: Values of `clip_by`, left to right within each.
     """
-    planned = pd.DataFrame([trial_columns(trial) for trial in trials])
+    planned = pd.DataFrame([Columns().of_trial(trial) for trial in trials])
     results = results[results["trial_id"].isin(planned["trial_id"])]
     panels = [(init, clip_by) for init in initialisers for clip_by in clippings]
     figure = Figure(figsize=(PANEL_WIDTH_IN * len(panels), HEIGHT_IN), layout="constrained")

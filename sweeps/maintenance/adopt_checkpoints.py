@@ -7,12 +7,13 @@ it need not start again: its id is changed to that of today.
 
 from collections.abc import Sequence
 
-from rnnlab.checkpoint import decoded, glance, name_of
 from sweeps.errors import SweepError
 from sweeps.maintenance.retrain import Verified
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import Attempts, events, next_run
+from sweeps.store.checkpoints import decoded, glance, name_of
 from sweeps.store.store import Store
+from sweeps.store.trial_id import id_of
 
 
 def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
@@ -42,7 +43,7 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
             "today. Checkpoints of others need finished trials of theirs; a larger --sample "
             "may find some."
         )
-    store = Store(chosen.place)
+    store = chosen.store
     adopted = sum(_adopted(store, chosen, same))
     log = Attempts(store.attempts, next_run(events(store.attempts)))
     for earlier, ours in same.items():
@@ -55,15 +56,16 @@ def _adopted(store: Store, chosen: Chosen, same: dict[str, str]) -> "list[bool]"
     checkpoints, there = store.checkpoints, set((store.place / "checkpoints").names())
     found: list[bool] = []
     for trial in chosen.trials:
-        if name_of(trial) not in there:
+        trial_id = id_of(trial)
+        if name_of(trial_id) not in there:
             continue
-        data = checkpoints.files.read(name_of(trial))
+        data = checkpoints.files.read(name_of(trial_id))
         try:
             _, made_by, _ = glance(data)
-            state = decoded(data, trial, made_by)
+            position = decoded(data, trial_id, made_by)
         except ValueError:
             continue  # damaged: the next run sets it aside and says so
         if made_by in same:
-            checkpoints.save(trial, same[made_by], state)
+            checkpoints.save(trial_id, same[made_by], position)
         found.append(made_by in same)
     return found

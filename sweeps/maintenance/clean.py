@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rnnlab.checkpoint import glance
 from sweeps.errors import SweepError
 from sweeps.monitor.snapshot import PROGRESS, read_snapshot
 from sweeps.spec.selection import Chosen
 from sweeps.storage.place import DAMAGED, Entry, Place
 from sweeps.store.standing import Standing
+from sweeps.store.checkpoints import glance
 from sweeps.store.store import MANIFEST, TABLE, Store
 
 Kind = Literal["kept", "derived", "abandoned"]
@@ -51,7 +51,7 @@ def clean(chosen: Chosen, *, remove: bool) -> dict[str, Any]:
             f"Process {going['pid']} on {going['host']} is training in "
             f"{chosen.place.address}. Wait for it, or stop it, before cleaning."
         )
-    found = list(items(Store(chosen.place)))
+    found = list(items(chosen.store))
     for each in found if remove else []:
         for name in each.names if each.kind != "kept" else ():
             each.place.remove(name)

@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pyarrow as pa
-
-from rnnlab.checkpoint import glance
 from sweeps.errors import SweepError
 from sweeps.storage.address import place
 from sweeps.storage.place import Place
+from sweeps.spec.experiment_file import load_experiment, names
+from sweeps.store.attempts import events
+from sweeps.store.columns import Columns
 from sweeps.store.newest_rows import furthest
 from sweeps.store.parts import Parts
-from sweeps.store.store import TRIAL, Store
+from sweeps.store.checkpoints import glance
+from sweeps.store.repair import repair
+from sweeps.store.store import TRIAL, Store, open_store
 
 ENDING = ".npz"
 
@@ -47,10 +49,12 @@ def merge(sources: Iterable[str], into: str) -> Joined:
         SweepError: If a source holds no results.
         NondeterminismError: If two places contradict each other; nothing is put then.
     """
-    target = Store(place(into))
-    stores = [_store(address) for address in sources]
+    sources = list(sources)
+    columns = _columns([place(each) for each in (*sources, into)])
+    target = open_store(place(into), columns)
+    stores = [_store(address, columns) for address in sources]
     _require_agreement([*stores, target])
-    target.mend()
+    repair(target)
     parts = checkpoints = logs = 0
     damaged: list[str] = []
     for each in stores:
@@ -58,8 +62,10 @@ def merge(sources: Iterable[str], into: str) -> Joined:
         parts += _put_parts(each.parts, target.parts, damaged)
         checkpoints += _put_checkpoints(each, target, damaged)
         logs += _put_logs(each.attempts, target.attempts)
-    target.compact()
-    trials = len(target.read())
+    results = target.read()
+    if columns.kind is not None or _all_columns_in_each(target.parts):
+        target.compact()
+    trials = len(results)
     return Joined(into, parts, checkpoints, logs, tuple(damaged), trials)
 
 
@@ -72,8 +78,33 @@ def lines(found: Joined) -> list[str]:
     ]
 
 
-def _store(address: str) -> Store:
-    found = Store(place(address))
+def _columns(places: list[Place]) -> Columns:
+    """Return the columns of an experiment of the package, if the results are of one.
+
+    A user's own file is not loaded: results may be a stranger's. The columns of its table
+    are then those of its parts.
+    """
+    for each in places:
+        sessions = [e for e in events(each / "attempts") if e["event"] == "session"]
+        reference = sessions[-1].get("experiment") if sessions else None
+        if reference in names():
+            return load_experiment(reference).sweep.type.columns
+    return Columns()
+
+
+def _all_columns_in_each(parts: Parts) -> bool:
+    """Return whether all parts have the same columns, in the same order.
+
+    Only the type of the trials knows the order of columns that some parts do not have: the
+    next command that knows it derives the table.
+    """
+    listed = parts.names()
+    schemas = [parts.read([name]).table.schema for name in listed]
+    return all(each == schemas[0] for each in schemas)
+
+
+def _store(address: str, columns: Columns) -> Store:
+    found = open_store(place(address), columns)
     if not found.parts.names() and not (found.place / "checkpoints").names():
         raise SweepError(
             f"{address} holds no results. Name the folder of a sweep, such as "
@@ -83,7 +114,8 @@ def _store(address: str) -> Store:
 
 
 def _require_agreement(stores: list[Store]) -> None:
-    furthest(pa.concat_tables([each.read() for each in stores]), TRIAL)
+    tables = [each.read() for each in stores]
+    furthest(stores[0].results.concat(tables), TRIAL)
 
 
 def _put_parts(source: Parts, target: Parts, damaged: list[str]) -> int:

@@ -1,56 +1,70 @@
 """Train a finished trial again, and compare every number bit for bit."""
 
 import multiprocessing
+import random
 import struct
-from collections.abc import Generator
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from rnnlab import Result, Trial
-from rnnlab.engines import ENGINES, choose
-from rnnlab.train import train
-from sweeps.store.columns import history_rows, result_columns
+from sweeps.errors import SweepError
+from sweeps.spec.trainer import Trainer
+from sweeps.spec.trial_type import TrialType
+from sweeps.spec.user_code import UserCode
+from sweeps.store.result import Result
+from sweeps.store.trial_id import id_of
+from sweeps.worker.metered_trainer import MeteredTrainer
+from sweeps.worker.training import result_of, training
 
 Verdict = Literal["equal", "different", "not comparable"]
-
-
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-
-
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What came of one trial."""
+    """How one trial compares."""
 
     trial_id: str
     verdict: Verdict
     differences: tuple[str, ...] = ()
-    """Columns that differ, with what was kept and what was found."""
+    """Columns that differ, with the stored value and the new one."""
     made_by: str = ""
     """The numerics id of the row."""
     ours: str = ""
-    """The numerics id that its engine has here and now."""
+    """The numerics id that its trainer has here and now."""
+    global_generators: tuple[str, ...] = ()
+    """Global random generators that its trainer draws from."""
 
 
 @dataclass(frozen=True)
 class Kept:
     """A finished trial as the store has it."""
 
-    trial: Trial
+    trial: Any
     row: Row
     history: tuple[Row, ...]
 
 
-def verify(drawn: list[Kept], workers: int) -> Generator[Verified]:
-    """Train trials again, each in a process of `workers`; give verdicts as they come.
+def verify(
+    drawn: list[Kept], workers: int, code: UserCode | None = None
+) -> Generator[Verified]:
+    """Train trials again in other processes; yield the verdicts as they come.
 
     Processes are started afresh: what this one has loaded or set is not theirs.
+
+    Args:
+        drawn: The trials.
+        workers: How many to train at a time.
+        code: The user's code, if the trials are of a type of hers.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(drawn)), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(drawn)), context, _install, (code,)
+    ) as pool:
         waiting = [pool.submit(verify_one, kept) for kept in drawn]
         try:
             for done in as_completed(waiting):
@@ -60,26 +74,73 @@ def verify(drawn: list[Kept], workers: int) -> Generator[Verified]:
             raise
 
 
+def _install(code: UserCode | None) -> None:
+    if code is not None:
+        code.install()
+
+
 def verify_one(kept: Kept) -> Verified:
     """Train one trial again and compare."""
     trial, row = kept.trial, kept.row
-    name, made_by = row["engine"], row["numerics_id"]
-    engine = choose(name) if name in ENGINES else None
-    if engine is None:
-        return Verified(trial.trial_id, "not comparable", made_by=made_by)
-    whole_checks = -(-row["updates"] // trial.check_every)
-    result = train(trial, budget=whole_checks * trial.check_every, engine=engine)
+    name, made_by = id_of(trial), row["numerics_id"]
+    kind = TrialType.of(trial)
+    try:
+        engine = kind.engine(row["engine"])
+    except SweepError:  # its results are of an engine that is not known here
+        return Verified(name, "not comparable", made_by=made_by)
+    trainer = MeteredTrainer(kind.described.trainer(engine, "cpu"))
+    result, drawn_from = _trained(trial, row["updates"], trainer)
     differences = tuple(differing(kept, replace(result, numerics_id=made_by)))
-    if differences and engine.numerics_id != made_by:
-        return Verified(trial.trial_id, "not comparable", (), made_by, engine.numerics_id)
+    ours = trainer.numerics_id(trial)
+    if differences and ours != made_by:
+        return Verified(name, "not comparable", (), made_by, ours, drawn_from)
     verdict: Verdict = "different" if differences else "equal"
-    return Verified(trial.trial_id, verdict, differences, made_by, engine.numerics_id)
+    return Verified(name, verdict, differences, made_by, ours, drawn_from)
+
+
+def _trained(
+    trial: Any, updates: int, trainer: Trainer
+) -> tuple[Result, tuple[str, ...]]:
+    """Train a trial to where it ended; also name the global generators that it used.
+
+    They are seeded anew before, so that a trainer which draws from one gives other numbers
+    than it did, as it would in another pack or after an interruption.
+    """
+    budget = -(-updates // trial.check_every) * trial.check_every
+    positions = training(trial, budget=budget, trainer=trainer)
+    first = next(positions)
+    _reseed()
+    before = {name: state() for name, state in _generators().items()}
+    last = deque([first, *positions], maxlen=1).pop()
+    after = {name: state() for name, state in _generators().items()}
+    used = tuple(name for name in sorted(before) if after[name] != before[name])
+    return result_of(trial, last, trainer, budget), used
+
+
+def _generators() -> Mapping[str, Callable[[], object]]:
+    """Return the state of each global random generator of the libraries that are loaded."""
+    found: dict[str, Callable[[], object]] = {"random": random.getstate}
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if numpy is not None:
+        found["numpy.random"] = lambda: str(numpy.random.get_state())  # noqa: NPY002
+    if torch is not None:
+        found["torch"] = lambda: torch.get_rng_state().numpy().tobytes()
+    return found
+
+
+def _reseed() -> None:
+    """Seed the global generators from the system, as another process might find them."""
+    random.seed()
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.set_state(numpy.random.RandomState().get_state())  # noqa: NPY002
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.seed()
 
 
 def differing(kept: Kept, result: Result) -> Generator[str]:
     """Name every number of a row and of its history that is not the same bits."""
-    yield from _differing_columns(kept.row, result_columns(result), "")
-    again = history_rows(result)
+    yield from _differing_columns(kept.row, result.row(), "")
+    again = result.history()
     if len(again) != len(kept.history):
         yield f"checks: kept {len(kept.history)}, found {len(again)}"
     for before, now in zip(kept.history, again, strict=False):
@@ -93,7 +154,7 @@ def _differing_columns(kept: Row, found: Row, where: str) -> Generator[str]:
 
 
 def bits(value: Any) -> Any:
-    """Give what is compared: the bits of a float, so that NaN is NaN and 0 is not −0.
+    """Return what is compared: the bits of a float, so that NaN is NaN and 0 is not −0.
 
     Example:
         >>> bits(float("nan")) == bits(float("nan")), bits(0.0) == bits(-0.0)

@@ -9,12 +9,13 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from rnnlab.spec import SHOWN_DIGITS
+from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.errors import SweepError
 from sweeps.maintenance.retrain import VERDICTS, Kept, Row, Verified, verify
+from sweeps.plan.forecast import workers
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
-from sweeps.store.store import Store
+from sweeps.spec.user_code import UserCode
 from sweeps.terminal import say
 
 
@@ -49,7 +50,8 @@ def verify_sample(
     drawn = sample(chosen, size, seed)
     say(f"training {len(drawn)} trials again; --seed {seed} draws the same")
     found: list[Verified] = []
-    for each in verify(drawn, options.workers):
+    code = UserCode.of(chosen.experiment)
+    for each in verify(drawn, workers(chosen, options), code):
         found.append(each)
         name = each.trial_id[:SHOWN_DIGITS]
         say(f"{len(found)} of {len(drawn)}: {name} {each.verdict}")
@@ -79,9 +81,9 @@ def sample(chosen: Chosen, size: int, seed: int) -> list[Kept]:
     Raises:
         SweepError: If none is finished.
     """
-    store = Store(chosen.place)
+    store = chosen.store
     rows = _by_trial(store.read().to_pylist()) if store.parts.names() else {}
-    finished = [trial for trial in chosen.trials if trial.trial_id in rows]
+    finished = [trial for trial in chosen.trials if id_of(trial) in rows]
     if not finished:
         raise SweepError(
             f"No trial of {chosen.experiment.sweep.name!r} has a result in "
@@ -90,7 +92,7 @@ def sample(chosen: Chosen, size: int, seed: int) -> list[Kept]:
     drawn = random.Random(seed).sample(finished, min(size, len(finished)))
     history = _by_trial(store.history().to_pylist())
     return [
-        Kept(trial, rows[trial.trial_id][0], tuple(history.get(trial.trial_id, ())))
+        Kept(trial, rows[id_of(trial)][0], tuple(history.get(id_of(trial), ())))
         for trial in drawn
     ]
 
@@ -116,5 +118,12 @@ def lines(facts: dict[str, Any]) -> list[str]:
     for each in facts["trials"]:
         name = each["trial_id"][:SHOWN_DIGITS]
         found += [f"{name} DIFFERS in {what}" for what in each["differences"]]
+    used = sorted({n for each in facts["trials"] for n in each["global_generators"]})
+    if used:
+        found.append(
+            f"The trainer draws from global random generators ({', '.join(used)}): its "
+            "numbers depend on what ran before in the same process, and on interruptions. "
+            "Draw from a generator that the state holds, such as torch.Generator."
+        )
     counts = ", ".join(f"{facts[verdict]} {verdict}" for verdict in VERDICTS)
     return [*found, f"{len(facts['trials'])} trials trained again: {counts}"]

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from rnnlab.spec import SHOWN_DIGITS
+from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.monitor.snapshot import Snapshot
 from sweeps.terminal import duration
 
@@ -101,16 +101,16 @@ def render(snapshot: Snapshot) -> Group:
     table.add_column("what")
     table.add_column("update", justify="right")
     table.add_column("")
-    table.add_column("wrong", justify="right")
+    table.add_column("last check", justify="right")
     table.add_column("updates/s", justify="right")
     for each in snapshot.running:
-        wrong = "" if each.error_rate is None else f"{100 * each.error_rate:.1f} %"
+        value = "" if each.value is None else f"{each.measurement} {each.value:.3g}"
         table.add_row(
             each.trial_id[:SHOWN_DIGITS],
             each.about,
             f"{each.update:,}",
             ProgressBar(total=snapshot.budget, completed=each.update, width=16),
-            wrong,
+            value,
             f"{each.updates_per_s:,.0f}",
         )
     head = Text(

@@ -24,9 +24,12 @@ class Running:
 
     trial_id: str
     about: str
-    """Its task, initialisation and seed, in short."""
+    """The fields in which it differs from others of the sweep."""
     update: int
-    error_rate: float | None
+    measurement: str
+    """What is reported of it."""
+    value: float | None
+    """What it was at the last check."""
     updates_per_s: float
 
 

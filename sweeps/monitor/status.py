@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
-from rnnlab.spec import SHOWN_DIGITS
+from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.monitor.efficiency import Efficiency, of_events, told
 from sweeps.monitor.snapshot import read_snapshot
 from sweeps.plan.plan import plan_of
@@ -32,10 +32,10 @@ def status(chosen: Chosen) -> dict[str, Any]:
     work = plan_of(chosen)
     running = {each["trial_id"]: each for each in snapshot.get("running", [])}
     failed = failures(chosen.place / "attempts")
-    waiting = {trial.trial_id for trial in work.to_run}
+    waiting = {id_of(trial) for trial in work.to_run}
     counts: Counter[str] = Counter()
     for trial in work.trials:
-        name = trial.trial_id
+        name = id_of(trial)
         if name not in waiting:
             counts[work.standings[name].outcome_at(work.budget)] += 1
         elif name in running:

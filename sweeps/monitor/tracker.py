@@ -10,13 +10,14 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from rnnlab import Trial
 from sweeps.monitor.efficiency import Efficiency
 from sweeps.monitor.snapshot import Running, Snapshot
 from sweeps.plan.cost import cost
 from sweeps.plan.packs import Pack
 from sweeps.plan.plan import Plan
+from sweeps.spec.describe import described, varying
 from sweeps.worker.progress import Progress
+from sweeps.store.trial_id import id_of
 
 KINDS = ("solved", "unsolved", "diverged", "failed")
 RECENT_S = 10.0
@@ -46,6 +47,8 @@ class Tracker:
     left: dict[int, float] = field(default_factory=dict[int, float])
     """The cost that each pack has left at most, by its number."""
     total_left: float = 0.0
+    varying: list[str] = field(default_factory=list[str])
+    """The fields by which trials are told apart."""
     going: set[int] = field(default_factory=set[int])
     """Packs that have reported and are not over."""
     ended: Counter[str] = field(default_factory=Counter[str])
@@ -58,6 +61,7 @@ class Tracker:
 
     def __post_init__(self) -> None:
         """Add up what there is to do, once: a snapshot must stay cheap."""
+        self.varying = varying(self.work.trials)
         for pack in self.packs:
             self._set_left(pack, sum(_cost_of(pack, trial) for trial in pack.trials))
 
@@ -153,9 +157,10 @@ class Tracker:
             return None
         return Running(
             trial_id=progress.trial_id,
-            about=about(self._trial(pack.number, progress.trial_id)),
+            about=described(self._trial(pack.number, progress.trial_id), self.varying),
             update=progress.update,
-            error_rate=progress.error_rate,
+            measurement=progress.measurement,
+            value=progress.value,
             updates_per_s=self.rates.get(pack.number, 0.0),
         )
 
@@ -176,32 +181,22 @@ class Tracker:
     def _cost(self, number: int, trial_id: str) -> float:
         return cost(self._trial(number, trial_id)) if trial_id else 0.0
 
-    def _trial(self, number: int, trial_id: str) -> Trial:
+    def _trial(self, number: int, trial_id: str) -> Any:
         trials = self.packs[number - 1].trials
-        return next(trial for trial in trials if trial.trial_id == trial_id)
+        return next(trial for trial in trials if id_of(trial) == trial_id)
 
 
 def _cost_left(pack: Pack, progress: Progress) -> float:
     """Give the cost of the trials that have not ended, the first of them under way."""
     waiting = pack.trials[progress.ended :]
     left = sum(_cost_of(pack, trial) for trial in waiting)
-    if waiting and progress.trial_id == waiting[0].trial_id:
+    if waiting and progress.trial_id == id_of(waiting[0]):
         now = cost(waiting[0]) * (pack.budget - progress.update)
         left += now - _cost_of(pack, waiting[0])
     return left
 
 
-def _cost_of(pack: Pack, trial: Trial) -> float:
+def _cost_of(pack: Pack, trial: Any) -> float:
     """Give the cost of a trial from what is committed to its budget."""
-    standing = pack.committed.get(trial.trial_id)
+    standing = pack.committed.get(id_of(trial))
     return cost(trial) * (pack.budget - (standing.updates if standing else 0))
-
-
-def about(trial: Trial) -> str:
-    """Tell a trial from its neighbours in a few words."""
-    clip = "no clipping" if trial.clip_norm is None else f"clip {trial.clip_norm:g}"
-    omega = f", Ω {trial.omega_weight:g}" if trial.omega_weight else ""
-    return (
-        f"{type(trial.task).__name__} {trial.task.length}, {trial.init}, "
-        f"{clip}{omega}, seed {trial.seed}"
-    )

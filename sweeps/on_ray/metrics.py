@@ -19,7 +19,9 @@ class Metrics:
         self._check_s = Counter("sweep_check_seconds", "CPU time of checks", (*tags,))
         self._ended = Counter("sweep_trials_ended", "Trials ended", (*tags, "outcome"))
         self._update = Gauge("sweep_trial_update", "Updates of the trial", (*tags,))
-        self._wrong = Gauge("sweep_trial_error_rate", "Wrong at its last check", (*tags,))
+        self._value = Gauge(
+            "sweep_trial_value", "Measured at its last check", (*tags, "measurement")
+        )
 
     def count(self, number: int, before: Progress, now: Progress) -> None:
         """Count what a pack has done since its last report."""
@@ -35,8 +37,8 @@ class Metrics:
             ended = getattr(now, outcome) - getattr(before, outcome)
             _increase(self._ended, ended, {**tags, "outcome": outcome})
         self._update.set(now.update, tags)
-        if now.error_rate is not None:
-            self._wrong.set(now.error_rate, tags)
+        if now.value is not None:
+            self._value.set(now.value, {**tags, "measurement": now.measurement})
 
 
 def _increase(counter: Counter, by: float, tags: dict[str, str]) -> None:

@@ -8,37 +8,17 @@ import ctypes
 import os
 import sys
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from ray import tune
 
-from rnnlab.engines import choose
 from sweeps.on_ray.metrics import Metrics
-from sweeps.plan.packs import Pack
-from sweeps.storage.retrying import Patient
-from sweeps.store.attempts import Attempts
-from sweeps.store.committed import Done
-from sweeps.store.store import Store
+from sweeps.worker.assignment import Parcel
 from sweeps.worker.progress import Progress
-from sweeps.worker.worker import Worker
 
 _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What all workers of a run are told."""
-
-    sweep: str
-    packs: list[Pack]
-    store: Store
-    engine: str
-    run: int
-    """Number of the run."""
-    known: frozenset[str]
-    """Names of the parts that the plan knew."""
 
 
 class PackTrainer(tune.Trainable):
@@ -46,16 +26,19 @@ class PackTrainer(tune.Trainable):
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
-        """Ask for one core."""
-        return tune.PlacementGroupFactory([{"CPU": 1}])
+        """Return what a worker takes."""
+        taken = {"CPU": config["resources"]["cpus"], "GPU": config["resources"]["gpus"]}
+        bundle = {name: amount for name, amount in taken.items() if amount}
+        return tune.PlacementGroupFactory([bundle])
 
     def setup(self, config: dict[str, Any]) -> None:
         """Prepare a new worker: it ends with its raylet."""
         import ray
 
         _die_with_parent()
-        self._assignment: Assignment = ray.get(config["assignment"])
-        self._worker = _worker(self._assignment)
+        parcel: Parcel = ray.get(config["parcel"])
+        self._assignment = parcel.open()
+        self._worker = self._assignment.worker()
         self._metrics = Metrics(self._assignment.sweep)
         self._begin(config)
 
@@ -91,17 +74,6 @@ class PackTrainer(tune.Trainable):
         self._pack = self._assignment.packs[config["number"] - 1]
         self._last = Progress()
         self._progress: Generator[Progress] = self._worker.train(self._pack)
-
-
-def _worker(assignment: Assignment) -> Worker:
-    """Make what trains packs in this process: a store that fails is tried again."""
-    store = Store(Patient(assignment.store.place))
-    return Worker(
-        store,
-        choose(assignment.engine),
-        Attempts(store.attempts, assignment.run),
-        Done.since(store, assignment.known),
-    )
 
 
 def name_process(title: str) -> None:

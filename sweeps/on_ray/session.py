@@ -4,6 +4,7 @@ Must be entered before `ray` is imported anywhere: Ray reads its environment the
 """
 
 import logging
+import math
 import os
 import secrets
 import signal
@@ -11,20 +12,22 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.processes import Offspring
+from sweeps.environment import for_children
 from sweeps.errors import SweepError
 from sweeps.on_ray.watchdog import watchdog
 from sweeps.spec.run_options import LOOPBACK
+from sweeps.spec.trial_type import Resources
+from sweeps.worker.scheduler import Setup
 
 TOKEN_BYTES = 32
 OBJECT_STORE_BYTES = 128 * 2**20
-ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -50,54 +53,42 @@ class RaySession:
 
 
 @contextmanager
-def ray_session(
-    *,
-    name: str,
-    metadata: dict[str, str],
-    cpus: int,
-    address: str | None,
-    dashboard: str | None,
-    private: Path,
-    offspring: Offspring,
-    lost: Callable[[str], None],
-) -> Generator[RaySession]:
+def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
     """Start a Ray on this machine, or join one, for the time of a run.
 
     Args:
-        name: What the job is called in the dashboard.
-        metadata: What else the dashboard says of the job.
-        cpus: Workers at a time.
-        address: A running Ray to join; None starts one.
-        dashboard: The address on which the dashboard listens; None starts none.
+        setup: How the job is called in the dashboard, how many cores to take, whether to
+            join a Ray.
         private: A folder that only its owner can enter, for the token.
-        offspring: Told of every process that Ray starts.
-        lost: Called where Ray has gone, with what happened; it must not return.
 
     Raises:
-        SweepError: If no Ray answers at the address.
+        SweepError: If no Ray answers at the address, or it lacks what a worker takes.
     """
+    address, resources = setup.address, setup.resources
     token_file = _make_token(private) if address is None else None
-    where = _start(cpus, dashboard) if address is None else _join(address)
-    path = os.pathsep.join(each for each in sys.path if each)
-    os.environ.update({**QUIET, **dict.fromkeys(ONE_THREAD, "1"), "PYTHONPATH": path})
+    where = _start(setup) if address is None else _join(address)
+    threads = dict.fromkeys(THREADS, str(max(1, int(resources.cpus))))
+    os.environ.update({**QUIET, **threads, **for_children()})
     hush_rays_threads()
     import ray
     from ray.job_config import JobConfig
 
-    with watchdog(offspring, lost) as watch:
+    with watchdog(setup.offspring, setup.lost) as watch:
         context = ray.init(
             **where,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            job_config=JobConfig(metadata={"job_name": name, **metadata}),
+            job_config=JobConfig(metadata={"job_name": setup.name, **setup.metadata}),
         )
         watch.running(_counts_us_in)
         with suppress(OSError):  # nobody listens any more: who asks Ray will see
             watch.depend_on(_raylet_of_ours(), "raylet")
         try:
             url = context.dashboard_url
-            found = int(ray.cluster_resources().get("CPU", 0))
-            yield RaySession(f"http://{url}" if url else None, token_file, found)
+            found = ray.cluster_resources()
+            _require(resources, found)
+            cpus = int(found.get("CPU", 0))
+            yield RaySession(f"http://{url}" if url else None, token_file, cpus)
         finally:
             for each in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(each, signal.SIG_IGN)  # an aborted end leaves agents behind
@@ -143,14 +134,28 @@ def _raylet_of_ours() -> int | None:
     return struct.unpack("3i", peer)[0]
 
 
-def _start(cpus: int, dashboard: str | None) -> dict[str, Any]:
-    """Say how to start a Ray on this machine."""
+def _require(resources: Resources, found: Mapping[str, float]) -> None:
+    """Refuse a Ray that could never start a worker.
+
+    Raises:
+        SweepError: Naming what a worker takes, and what there is.
+    """
+    for name, wanted in (("CPU", resources.cpus), ("GPU", resources.gpus)):
+        if wanted > found.get(name, 0):
+            raise SweepError(
+                f"A worker takes {wanted:g} {name}s, but Ray has {found.get(name, 0):g} here. "
+                f"Ask for less in the trials' `{name.lower()}s`, or run on another machine."
+            )
+
+
+def _start(setup: Setup) -> dict[str, Any]:
+    """Return how to start a Ray on this machine."""
     os.environ.pop("RAY_ADDRESS", None)
     return {
         "address": "local",
-        "num_cpus": cpus,
-        "include_dashboard": dashboard is not None,
-        "dashboard_host": dashboard or LOOPBACK,
+        "num_cpus": max(1, math.ceil(setup.workers * setup.resources.cpus)),
+        "include_dashboard": setup.dashboard is not None,
+        "dashboard_host": setup.dashboard or LOOPBACK,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
 

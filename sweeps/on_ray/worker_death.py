@@ -1,39 +1,16 @@
-"""A worker died for good: which trial of its pack is to blame, and for what."""
+"""A worker died for good: the cause, from what Ray and Tune wrote."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from sweeps.store.trial_id import id_of
 
-from rnnlab import Trial
 
-BEGINNINGS = ("started", "restarted")
 SHORT_OF_MEMORY = "killed due to the node running low on memory"
 """How Ray begins an `OutOfMemoryError`."""
 OUT_OF_MEMORY = (
     "Ray killed its worker, for the machine was running out of memory. Run fewer workers "
     "at a time with --cpus, or make the trial smaller."
 )
-
-
-def to_blame(left: Sequence[Trial], found: Iterable[dict[str, Any]]) -> Trial:
-    """Give the trial that was under way when the worker died: the others only wait.
-
-    Args:
-        left: The trials of the pack that have no result, in the order of training.
-        found: What was recorded in the sweep's `attempts`, by time.
-
-    Returns:
-        The one begun last in this session and not ended; the first, where none was begun.
-    """
-    waiting = {trial.trial_id: trial for trial in left}
-    under_way: list[str] = []
-    for event in found:
-        trial_id = event.get("trial_id")
-        if event["event"] == "session":
-            under_way = []
-        elif trial_id in waiting:
-            under_way = [each for each in under_way if each != trial_id]
-            under_way += [trial_id] if event["event"] in BEGINNINGS else []
-    return waiting[under_way[-1]] if under_way else left[0]
 
 
 def cause(report: str) -> str:

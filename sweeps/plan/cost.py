@@ -1,11 +1,10 @@
-"""What an update of a trial costs, in multiplications."""
+"""What training costs, for an order of starting and for forecasts."""
 
-from rnnlab import Trial
+from typing import Any
+
+from sweeps.spec.trial_type import type_of
 
 
-def cost(trial: Trial) -> float:
-    """Estimate one update's multiplications: 3·B·T·H·H, at the middle of its lengths."""
-    task = trial.task
-    shortest = task.steps(task.length, 0)
-    middle = (shortest + task.longest) / 2
-    return 3.0 * trial.batch * middle * trial.hidden**2
+def cost(trial: Any) -> float:
+    """Return what an update of a trial costs, in the unit of its type."""
+    return type_of(type(trial)).described.cost(trial)

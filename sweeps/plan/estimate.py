@@ -6,18 +6,21 @@ says, given how far it is, or to its budget. Each simulated run takes other repl
 measured speed; the interval holds 95 % of the runs.
 """
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rnnlab import Trial
 from sweeps.plan.plan import Plan
 from sweeps.plan.speeds import Speeds
 from sweeps.statistics import Survival, kaplan_meier
 from sweeps.store.standing import Standing
 from sweeps.terminal import duration
+from sweeps.store.columns import flat
+from sweeps.store.trial_id import id_of
 
 REPLICATES = 3
 """Fewer observations of a cell than this say less than those of the whole sweep."""
@@ -45,6 +48,7 @@ class Overhead:
 USUAL = Overhead()
 """As measured; see docs/explanation/performance.md."""
 
+Cell = Hashable
 Observations = list[tuple[int, bool]]
 """How far trials came, and whether they ended there; else the budget ended them."""
 
@@ -114,26 +118,26 @@ def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) 
     return Estimate(middle, low, high, hours, cpus, at_most, speeds.basis)
 
 
-def _groups(work: Plan) -> dict[tuple[Trial, int], list[Trial]]:
+def _groups(work: Plan) -> dict[tuple[Cell, int], list[Any]]:
     """Group the work by cell, and by how far a trial is."""
-    found: dict[tuple[Trial, int], list[Trial]] = {}
+    found: dict[tuple[Cell, int], list[Any]] = {}
     for trial in work.to_run:
-        standing = work.standings.get(trial.trial_id)
+        standing = work.standings.get(id_of(trial))
         start = standing.updates if standing else 0
         found.setdefault((_cell(trial), start), []).append(trial)
     return found
 
 
-def _cell(trial: Trial) -> Trial:
-    """Give what a trial's replicates have in common."""
-    return dataclasses.replace(trial, seed=0)
+def _cell(trial: Any) -> Cell:
+    """Return what a trial's replicates have in common: all fields but the seed."""
+    return tuple(each for each in flat(trial).items() if each[0] != "seed")
 
 
-def _observed(work: Plan) -> dict[Trial | None, Observations]:
+def _observed(work: Plan) -> dict[Cell | None, Observations]:
     """List by cell how far the trials of a sweep came; under None, those of all cells."""
-    found: dict[Trial | None, Observations] = {None: []}
+    found: dict[Cell | None, Observations] = {None: []}
     for trial in work.trials:
-        standing: Standing | None = work.standings.get(trial.trial_id)
+        standing: Standing | None = work.standings.get(id_of(trial))
         if standing is not None:
             seen = (standing.updates, standing.outcome != "unsolved")
             found[None].append(seen)
@@ -141,7 +145,7 @@ def _observed(work: Plan) -> dict[Trial | None, Observations]:
     return found
 
 
-def _relevant(known: Mapping[Trial | None, Observations], cell: Trial) -> Observations:
+def _relevant(known: Mapping[Cell | None, Observations], cell: Cell) -> Observations:
     own = known.get(cell, [])
     return own if len(own) >= REPLICATES else known[None]
 

@@ -1,8 +1,10 @@
 """Forecast a run from what was recorded, or from a pilot; and say how good it was."""
 
+from collections.abc import Callable
+
 from sweeps.plan.estimate import Estimate, estimate
 from sweeps.plan.plan import Plan
-from sweeps.plan.speeds import assumed, recorded
+from sweeps.plan.speeds import Speeds, assumed, recorded
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import events
@@ -13,34 +15,45 @@ WORTH_A_PILOT_S = 120.0
 
 
 def forecast(
-    chosen: Chosen, work: Plan, options: RunOptions, *, measure_if_long: bool = False
+    chosen: Chosen,
+    work: Plan,
+    options: RunOptions,
+    *,
+    measure: Callable[[], Speeds],
+    measure_if_long: bool = False,
 ) -> Estimate | None:
-    """Estimate how long a run takes, or None where nothing is known and nothing measured.
+    """Estimate how long a run takes; None where nothing is known and nothing is measured.
 
     Args:
         chosen: The trials and their results.
         work: What there is to run.
         options: `pilot` measures now; `cpus` and `engine` say on what.
+        measure: Measures speeds on this machine; see `sweeps.worker.pilot`.
         measure_if_long: Measure unasked where nothing is known and the run may be a long one.
     """
     if not work.to_run:
         return None
     speeds = recorded(events(chosen.place / "attempts"), work.trials)
-    if options.pilot or (measure_if_long and not speeds and worth_a_pilot(work, options)):
-        from sweeps.plan.pilot import pilot
+    if options.pilot or (
+        measure_if_long and not speeds and worth_a_pilot(chosen, work, options)
+    ):
+        speeds = measure()
+    return estimate(work, speeds, workers(chosen, options)) if speeds else None
 
-        speeds = pilot(work, options.engine, options.workers)
-    return estimate(work, speeds, options.workers) if speeds else None
+
+def workers(chosen: Chosen, options: RunOptions) -> int:
+    """Return how many trials are trained at a time: as many as the cores allow."""
+    cpus = chosen.type.resources(chosen.trials).cpus
+    return max(1, int(options.cores // max(cpus, 1e-9)))
 
 
-def worth_a_pilot(work: Plan, options: RunOptions) -> bool:
-    """Say whether a run may be so long that measuring is little beside it; only here, not on a cluster.
+def worth_a_pilot(chosen: Chosen, work: Plan, options: RunOptions) -> bool:
+    """Return whether a run may take so long that a pilot is little beside it.
 
-    Args:
-        work: What there is to run.
-        options: `engine` and `cpus` for a guess; `address` is given where other machines train.
+    Not on a cluster: this machine is none of those that train there.
     """
-    guess = estimate(work, assumed(options.engine), options.workers)
+    speeds = assumed(chosen.type, chosen.type.engine(options.engine))
+    guess = estimate(work, speeds, workers(chosen, options))
     return options.address is None and guess.seconds > WORTH_A_PILOT_S
 
 

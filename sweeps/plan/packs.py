@@ -1,12 +1,15 @@
 """Packs: work is cut into what one worker trains in one go."""
 
+from typing import Any
+
+
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rnnlab import Trial
 from sweeps.plan.plan import Plan
 from sweeps.store.standing import Standing
+from sweeps.store.trial_id import id_of
 
 PACKS_A_WORKER = 64
 """Packs that a worker is to have, so that the last ones do not leave others idle for long."""
@@ -21,7 +24,7 @@ class Pack:
 
     number: int
     """From 1, in the order of starting."""
-    trials: tuple[Trial, ...]
+    trials: tuple[Any, ...]
     budget: int
     """Updates at most, for each trial."""
     committed: Mapping[str, Standing]
@@ -30,7 +33,7 @@ class Pack:
     @property
     def pack_id(self) -> str:
         """A hash of the trials and the budget, 12 hex digits."""
-        names = sorted(trial.trial_id for trial in self.trials)
+        names = sorted(id_of(trial) for trial in self.trials)
         text = "\n".join([str(self.budget), *names])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -47,12 +50,12 @@ def packs(work: Plan, size: int) -> list[Pack]:
     """
     if size < 1:
         raise ValueError(f"A pack holds at least 1 trial, got {size}.")
-    sound = [trial for trial in work.to_run if trial.trial_id not in work.failed]
+    sound = [trial for trial in work.to_run if id_of(trial) not in work.failed]
     return _packs(work, [sound[cut : cut + size] for cut in range(0, len(sound), size)])
 
 
 def packs_by_time(
-    work: Plan, typical: Callable[[Trial], float], workers: int
+    work: Plan, typical: Callable[[Any], float], workers: int
 ) -> list[Pack]:
     """Cut the work into packs that last about equally long, at most.
 
@@ -64,11 +67,11 @@ def packs_by_time(
         typical: Seconds that an update of a trial takes.
         workers: How many there are.
     """
-    sound = [trial for trial in work.to_run if trial.trial_id not in work.failed]
+    sound = [trial for trial in work.to_run if id_of(trial) not in work.failed]
     seconds = [typical(trial) * _updates_left(work, trial) for trial in sound]
     share = sum(seconds) / (workers * PACKS_A_WORKER)
     target = min(max(share, SHORTEST_PACK_S), LONGEST_PACK_S)
-    found: list[list[Trial]] = []
+    found: list[list[Any]] = []
     filled = target
     for trial, lasts in zip(sound, seconds, strict=True):
         if filled + lasts / 2 >= target:
@@ -79,23 +82,23 @@ def packs_by_time(
     return _packs(work, found)
 
 
-def _packs(work: Plan, cut: list[list[Trial]]) -> list[Pack]:
+def _packs(work: Plan, cut: list[list[Any]]) -> list[Pack]:
     """Number packs; what has failed before comes last, where it holds nobody up."""
-    alone = [[trial] for trial in work.to_run if trial.trial_id in work.failed]
+    alone = [[trial] for trial in work.to_run if id_of(trial) in work.failed]
     return [
         _pack(number, work, each) for number, each in enumerate([*cut, *alone], start=1)
     ]
 
 
-def _updates_left(work: Plan, trial: Trial) -> int:
-    standing = work.standings.get(trial.trial_id)
+def _updates_left(work: Plan, trial: Any) -> int:
+    standing = work.standings.get(id_of(trial))
     return work.budget - (standing.updates if standing else 0)
 
 
-def _pack(number: int, work: Plan, trials: list[Trial]) -> Pack:
+def _pack(number: int, work: Plan, trials: list[Any]) -> Pack:
     committed = {
-        trial.trial_id: work.standings[trial.trial_id]
+        id_of(trial): work.standings[id_of(trial)]
         for trial in trials
-        if trial.trial_id in work.standings
+        if id_of(trial) in work.standings
     }
     return Pack(number, tuple(trials), work.budget, committed)

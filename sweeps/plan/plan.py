@@ -3,28 +3,31 @@
 A set difference over names, so that resuming needs no other state.
 """
 
+from typing import Any
+
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rnnlab import Trial
 from sweeps.plan.cost import cost
 from sweeps.spec.selection import Chosen
 from sweeps.store.standing import Standing
+from sweeps.store.trial_id import id_of
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a run would do."""
 
-    trials: list[Trial]
+    trials: list[Any]
     """All that were asked for."""
-    to_run: list[Trial]
-    """Those without a result at this budget, dearest first."""
+    to_run: list[Any]
+    """Those without a result at this budget, most expensive first."""
     budget: int
     """Updates at most."""
     standings: Mapping[str, Standing]
     """How far each trial in the store has come, by `trial_id`."""
-    given_up: list[Trial] = field(default_factory=list[Trial])
+    given_up: list[Any] = field(default_factory=list[Any])
     """Those without a result that have failed too often to be tried again."""
     failed: frozenset[str] = frozenset()
     """Names of those to run whose last attempt failed: each gets a pack of its own, last."""
@@ -35,7 +38,7 @@ class Plan:
         return len(self.trials) - len(self.to_run) - len(self.given_up)
 
 
-def plan(trials: list[Trial], done: Mapping[str, Standing], budget: int) -> Plan:
+def plan(trials: list[Any], done: Mapping[str, Standing], budget: int) -> Plan:
     """Subtract what is done from what was asked for.
 
     Args:
@@ -44,16 +47,16 @@ def plan(trials: list[Trial], done: Mapping[str, Standing], budget: int) -> Plan
         budget: Updates at most, for each trial.
 
     Returns:
-        The plan; its work is ordered dearest first, then as given.
+        The plan; its work is ordered by cost, most expensive first, then as given.
     """
     to_run = [
         trial
         for trial in trials
-        if (standing := done.get(trial.trial_id)) is None or not standing.done(budget)
+        if (standing := done.get(id_of(trial))) is None or not standing.done(budget)
     ]
 
-    def left(trial: Trial) -> float:
-        standing = done.get(trial.trial_id)
+    def left(trial: Any) -> float:
+        standing = done.get(id_of(trial))
         return cost(trial) * (budget - (standing.updates if standing else 0))
 
     return Plan(trials, sorted(to_run, key=left, reverse=True), budget, done)
@@ -66,6 +69,4 @@ def plan_of(chosen: Chosen) -> Plan:
     """
     if not (chosen.place / "parts").names():
         return plan(chosen.trials, {}, chosen.budget)
-    from sweeps.store.store import Store
-
-    return plan(chosen.trials, Store(chosen.place).standings(), chosen.budget)
+    return plan(chosen.trials, chosen.store.standings(), chosen.budget)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from rnnlab.spec import SHOWN_DIGITS
+from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.plan.plan import Plan, plan_of
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import failures
@@ -20,17 +20,17 @@ def plan_to_run(chosen: Chosen, max_failures: int) -> Plan:
     worn = {name for name, event in failed.items() if event["times"] >= max_failures}
     return dataclasses.replace(
         work,
-        to_run=[trial for trial in work.to_run if trial.trial_id not in worn],
-        given_up=[trial for trial in work.to_run if trial.trial_id in worn],
+        to_run=[trial for trial in work.to_run if id_of(trial) not in worn],
+        given_up=[trial for trial in work.to_run if id_of(trial) in worn],
         failed=frozenset(failed) - worn,
     )
 
 
-def told(work: Plan, max_failures: int) -> list[str]:
-    """Say which trials are not tried, and how to try them once more."""
+def left_out(work: Plan, max_failures: int) -> list[str]:
+    """Say which trials are not run, and how to try them once more."""
     if not work.given_up:
         return []
-    names = ", ".join(trial.trial_id[:SHOWN_DIGITS] for trial in work.given_up[:3])
+    names = ", ".join(id_of(trial)[:SHOWN_DIGITS] for trial in work.given_up[:3])
     more = ", …" if len(work.given_up) > 3 else ""
     return [
         f"{len(work.given_up)} trials have failed {max_failures} times and are left out "

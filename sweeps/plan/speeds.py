@@ -1,27 +1,24 @@
 """How fast trials train: from what was recorded, or measured now, or assumed."""
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from rnnlab import Trial
 from sweeps.plan.cost import cost
+from sweeps.spec.trial_type import TrialType
+from sweeps.store.trial_id import id_of
 
-ASSUMED_S = {"fused_cpu": 1.2e-11, "plain": 2.2e-10}
-"""Seconds per multiplication of `plan.cost` by engine, where nothing was measured: one core
-of 2025; see docs/explanation/performance.md."""
 BRIEF_S = 0.2
 """Attempts that took less say more of starting than of training."""
 
-Shape = tuple[Any, ...]
+Shape = Hashable
 
 
-def shape(trial: Trial) -> Shape:
-    """Give what decides how long an update of a trial takes."""
-    omega = trial.omega_weight > 0
-    return (trial.task, trial.hidden, trial.batch, trial.activation, omega)
+def shape(trial: Any) -> Shape:
+    """Return what decides how long an update of a trial takes."""
+    return TrialType.of(trial).described.shape(trial)
 
 
 @dataclass(frozen=True)
@@ -33,24 +30,24 @@ class Speeds:
     basis: str
     """Where they are from, for a person."""
     per_cost: tuple[float, ...] = field(default=())
-    """Seconds per multiplication: of all samples."""
+    """Seconds per unit of cost: of all samples."""
 
-    def of(self, trial: Trial) -> tuple[float, ...]:
+    def of(self, trial: Any) -> tuple[float, ...]:
         """Give samples of a trial's seconds per update, at least one."""
         measured = self.samples.get(shape(trial))
         return measured or tuple(each * cost(trial) for each in self.per_cost)
 
-    def typical(self, trial: Trial) -> float:
+    def typical(self, trial: Any) -> float:
         """Give the seconds that an update of a trial takes, about."""
         return median(self.of(trial))
 
 
-def assumed(engine: str) -> Speeds:
-    """Give the speeds of an engine on a machine of which nothing is known."""
-    return Speeds({}, "assumed", (ASSUMED_S.get(engine, max(ASSUMED_S.values())),))
+def assumed(kind: TrialType, engine: str | None) -> Speeds:
+    """Return the speeds of an engine on a machine of which nothing is known."""
+    return Speeds({}, "assumed", (kind.described.assumed_s(engine),))
 
 
-def measured(found: Iterable[tuple[Trial, float]], basis: str) -> Speeds:
+def measured(found: Iterable[tuple[Any, float]], basis: str) -> Speeds:
     """Collect samples of seconds per update.
 
     Args:
@@ -66,7 +63,7 @@ def measured(found: Iterable[tuple[Trial, float]], basis: str) -> Speeds:
     return Speeds(kept, basis, tuple(per_cost))
 
 
-def recorded(events: Iterable[Mapping[str, Any]], trials: Iterable[Trial]) -> Speeds | None:
+def recorded(events: Iterable[Mapping[str, Any]], trials: Iterable[Any]) -> Speeds | None:
     """Read speeds from the log of attempts, or None where it has none.
 
     Attempts under the numerics of the last one count, on this host where there are some.
@@ -75,7 +72,7 @@ def recorded(events: Iterable[Mapping[str, Any]], trials: Iterable[Trial]) -> Sp
     made_by = finished[-1]["numerics_id"] if finished else None
     finished = [event for event in finished if event["numerics_id"] == made_by]
     here = [event for event in finished if event.get("host") == socket.gethostname()]
-    by_id = {trial.trial_id: trial for trial in trials}
+    by_id = {id_of(trial): trial for trial in trials}
     chosen = [event for event in here or finished if event["trial_id"] in by_id]
     long = [event for event in chosen if event["seconds"] >= BRIEF_S]
     found = [

@@ -11,8 +11,10 @@ from sweeps.spec.experiment_file import Experiment, load_experiment, names
 from sweeps.spec.where import select
 from sweeps.storage.address import place
 from sweeps.storage.place import Place, joined
+from sweeps.store.columns import Columns
 from sweeps.store.parts import sha256
 from sweeps.terminal import sweep_command
+from sweeps.store.trial_id import id_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,11 +146,11 @@ def _judged_by(experiment: Experiment, root: Place) -> list[Row]:
     """Judge the claims of an experiment by its table."""
     if not experiment.claims:
         return []
-    table, digest = _table(root / experiment.sweep.name)
+    table, digest = _table(root / experiment.sweep.name, experiment.sweep.type.columns)
     rows: list[Row] = []
     for claim in experiment.claims:
         planned = select(experiment.sweep.trials, claim.where)
-        ids = [trial.trial_id for trial in planned]
+        ids = [id_of(trial) for trial in planned]
         here = None if table is None else table[table["trial_id"].isin(ids)]
         if claim.judge is None or here is None or here.empty:
             rows.append(
@@ -177,16 +179,15 @@ def _with_missing(finding: Finding, missing: int) -> Finding:
     return Finding(f"{finding.ours}; {missing} {trials} not run yet", verdict)
 
 
-def _table(folder: Place) -> "tuple[pd.DataFrame | None, str]":
+def _table(folder: Place, columns: Columns) -> "tuple[pd.DataFrame | None, str]":
     """Read a sweep's table; also gives its SHA-256."""
-    from sweeps.store.parquet import serialised
-    from sweeps.store.store import Store
+    from sweeps.store.store import open_store
 
-    store = Store(folder)
+    store = open_store(folder, columns)
     if not store.parts.names():
         return None, ""
     table = store.read()  # the derived one may be older than the parts
-    return table.to_pandas(), sha256(serialised(table))
+    return table.to_pandas(), sha256(store.results.serialised(table))
 
 
 def _command(experiment: Experiment, claim: Claim, budget: int | None = None) -> str:

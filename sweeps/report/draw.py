@@ -4,8 +4,8 @@ import inspect
 from typing import TYPE_CHECKING
 
 from sweeps.errors import ExperimentError, SweepError
-from sweeps.report.frames import as_of, history, table
-from sweeps.spec.experiment_file import told
+from sweeps.report.frames import history, results_at
+from sweeps.spec.experiment_file import summary_of
 from sweeps.spec.selection import Chosen
 from sweeps.storage.place import joined
 from sweeps.terminal import sweep_command
@@ -34,7 +34,7 @@ def draw(chosen: Chosen) -> list[str]:
             f"{experiment.reference} defines no `draw`. Write one that takes the table "
             "as a DataFrame and returns a matplotlib Figure."
         )
-    results = as_of(table(chosen), chosen.budget)
+    results = results_at(chosen)
     if results.empty:
         raise SweepError(
             f"There is no result in {chosen.place.address}. "
@@ -47,7 +47,7 @@ def draw(chosen: Chosen) -> list[str]:
         figure = experiment.draw(*_wanted(experiment.draw, chosen, results))
         text = experiment.compare(results) if experiment.compare else None
     except Exception as error:
-        raise ExperimentError(told(experiment.path, error)) from error
+        raise ExperimentError(summary_of(experiment.path, error)) from error
     try:
         files = save(figure, chosen.place, name)
         if text is not None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.spec.selection import Chosen, Selection, resolve
+from sweeps.store.trial_id import id_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,29 +12,29 @@ if TYPE_CHECKING:
 
 def history(chosen: Chosen) -> "pd.DataFrame":
     """Give the checks of the chosen trials up to the budget, one row each."""
-    from sweeps.store.store import Store
-
-    wanted = {trial.trial_id for trial in chosen.trials}
-    checks = Store(chosen.place).history().to_pandas()
+    wanted = {id_of(trial) for trial in chosen.trials}
+    checks = chosen.store.history().to_pandas()
     here = checks["trial_id"].isin(wanted) & (checks["update"] <= chosen.budget)
     return checks[here].reset_index(drop=True)
 
 
 def table(chosen: Chosen) -> "pd.DataFrame":
     """Give the results of the chosen trials, one row each, sorted by `trial_id`."""
-    from sweeps.store.store import Store
-
-    wanted = {trial.trial_id for trial in chosen.trials}
-    results = Store(chosen.place).read().to_pandas()
+    wanted = {id_of(trial) for trial in chosen.trials}
+    results = chosen.store.read().to_pandas()
     return results[results["trial_id"].isin(wanted)].reset_index(drop=True)
 
 
-def as_of(results: "pd.DataFrame", budget: int) -> "pd.DataFrame":
-    """Give a table as it stood at a smaller budget: later endings have not come yet.
+def as_of(
+    results: "pd.DataFrame", budget: int, checks: "pd.DataFrame | None" = None
+) -> "pd.DataFrame":
+    """Return a table as it was at a smaller budget, before later endings.
 
     Args:
         results: The table.
         budget: Updates.
+        checks: The history up to the budget; where given, what was measured is taken from
+            the last check.
 
     Returns:
         A copy in which a trial that ended beyond the budget is unsolved at the budget.
@@ -41,10 +42,25 @@ def as_of(results: "pd.DataFrame", budget: int) -> "pd.DataFrame":
     results = results.copy()
     beyond = results["updates"] > budget
     results.loc[beyond, ["outcome", "updates"]] = ["unsolved", budget]
-    results.loc[beyond, "test_errors"] = None
+    if "test_errors" in results:
+        results.loc[beyond, "test_errors"] = None
     for name in ("solved_at", "zero_errors_at"):
-        results[name] = results[name].where(results[name] <= budget)
+        if name in results:
+            results[name] = results[name].where(results[name] <= budget)
+    if checks is not None and beyond.any():
+        last = checks.sort_values("update").groupby("trial_id").last()
+        for name in last.columns.intersection(results.columns).difference(["numerics_id"]):
+            before = results["trial_id"].map(last[name])
+            results[name] = results[name].where(~beyond, before)
     return results
+
+
+def results_at(chosen: Chosen) -> "pd.DataFrame":
+    """Return the results of the chosen trials at the budget, one row each."""
+    found = table(chosen)
+    measured = chosen.type.described.result_columns is None
+    beyond = bool((found["updates"] > chosen.budget).any())
+    return as_of(found, chosen.budget, history(chosen) if measured and beyond else None)
 
 
 def load(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from rnnlab.spec import SHOWN_DIGITS
+from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.errors import SweepError
 from sweeps.storage.address import place
 
@@ -33,7 +33,7 @@ def plot(facts: dict[str, Any], file: str) -> str:
     from sweeps.figures import history_panels, rendered
 
     furthest = max(found, key=lambda each: each["result"]["updates"])
-    spec = {"trial_id": facts["trial_id"], **facts["spec"]}
+    spec = {"trial_id": facts["trial_id"], **facts["differing"]}
     figure = history_panels(spec, furthest["result"], furthest["history"])
     data = rendered(figure, kind, facts["trial_id"])
     try:

@@ -1,54 +1,78 @@
 """One trial: spec, result, history, where it was trained, and how to train it alone."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from rnnlab.spec import SHOWN_DIGITS
 from sweeps.errors import SweepError
 from sweeps.report.sparklines import Paper, trace
-from sweeps.spec.experiment_file import load_experiment, names
+from sweeps.spec.experiment_file import Experiment, load_experiment, names
+from sweeps.spec.trial_type import TrialType
 from sweeps.storage.address import place
 from sweeps.storage.place import Place
 from sweeps.store.attempts import events
-from sweeps.store.columns import fields_of, trial_columns, trial_types
+from sweeps.store.columns import Columns
+from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.terminal import sweep_command
 
 A_PAGE = Paper()
 
 
-def show(prefix: str, results: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Found:
+    """The results folder of a sweep, and its experiment where that can be loaded."""
+
+    place: Place
+    experiment: Experiment | None
+    reference: str | None
+    """What the last run called the experiment."""
+
+    @property
+    def type(self) -> TrialType | None:
+        """The type of its trials, where it is known."""
+        return self.experiment.sweep.type if self.experiment else None
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of its table."""
+        return self.type.columns if self.type else Columns()
+
+
+def show(prefix: str, results: str, experiment: str | None = None) -> dict[str, Any]:
     """Find a trial by the beginning of its id, in all results and known experiments.
 
     Args:
         prefix: Its `trial_id`, or an unambiguous beginning.
         results: The folder that holds a folder for each sweep.
+        experiment: A file of the user's that the trial may be from.
 
     Raises:
         SweepError: If no trial or several trials begin so.
     """
-    folders = _folders(place(results))
-    specs = _known_specs()
-    rows = {each.address: _rows(each, prefix) for each in folders}
-    stored = {
-        row["trial_id"]: (folder, row) for folder, found in rows.items() for row in found
-    }
+    known_ones = [load_experiment(name) for name in names()]
+    if experiment is not None:
+        known_ones.append(load_experiment(experiment))
+    specs = _known_specs(known_ones)
+    rows = [(each, _rows(each, prefix)) for each in _found(place(results), known_ones)]
+    stored = {row["trial_id"] for _, found in rows for row in found}
     known = {trial_id for trial_id in specs if trial_id.startswith(prefix)}
-    matches = sorted(known | stored.keys())
+    matches = sorted(known | stored)
     if len(matches) != 1:
         raise SweepError(_not_one(prefix, matches))
     return _facts(matches[0], specs, rows)
 
 
 def lines(facts: dict[str, Any], paper: Paper = A_PAGE) -> list[str]:
-    """Write what is known about a trial for a person."""
+    """Return what is known about a trial, for a person."""
     found = [f"trial {facts['trial_id']}"]
     found += [f"  {name} = {value}" for name, value in facts["spec"].items()]
     for each in facts["results"]:
         found.append(f"result in {each['folder']}")
         found += [f"  {name} = {value}" for name, value in each["result"].items()]
-        found += _history_lines(each, facts["spec"]["check_every"], paper)
+        found += _history_lines(each, paper)
         for event in each["attempts"]:
             error = f": {event['error']}" if "error" in event else ""
             found.append(f"  {event['time']}  {event['event']} on {event['host']}{error}")
+            found += [f"    {line}" for line in event.get("text", "").splitlines()]
     if not facts["results"]:
         found.append("no result yet")
     return [
@@ -58,99 +82,125 @@ def lines(facts: dict[str, Any], paper: Paper = A_PAGE) -> list[str]:
     ]
 
 
+Specs = dict[str, tuple[str, dict[str, Any], Columns]]
+"""The experiment, the fields and the columns of each known trial, by its id."""
+
+
 def _facts(
-    trial_id: str, specs: dict[str, tuple[str, dict[str, Any]]], rows: dict[str, Any]
+    trial_id: str, specs: Specs, rows: list[tuple[Found, list[dict[str, Any]]]]
 ) -> dict[str, Any]:
-    results: list[dict[str, Any]] = []
-    spec: dict[str, Any] = specs[trial_id][1] if trial_id in specs else {}
-    for folder, found in rows.items():
-        for row in found:
-            if row["trial_id"] != trial_id:
-                continue
-            spec = spec or fields_of(row)
-            of_trial = {"trial_id", *trial_types()}
-            result = {n: v for n, v in row.items() if n not in of_trial}
-            results.append(
-                {
-                    "folder": folder,
-                    "result": result,
-                    "history": _history(folder, trial_id, row["numerics_id"]),
-                    "attempts": _attempts(folder, trial_id),
-                }
-            )
+    here = [
+        (found, row) for found, each in rows for row in each if row["trial_id"] == trial_id
+    ]
+    spec = specs[trial_id][1] if trial_id in specs else {}
+    for found, row in here:
+        spec = spec or found.columns.known_fields(row)
+    results = [_result(found, row) for found, row in here]
     return {
         "trial_id": trial_id,
         "spec": {name: value for name, value in spec.items() if name != "trial_id"},
+        "differing": _differing(spec, trial_id, specs, here),
         "results": results,
-        "command": _command(trial_id, specs, [each["folder"] for each in results]),
+        "command": _command(trial_id, specs, [found for found, _ in here]),
         "plot": None,
     }
 
 
-def _history_lines(of: dict[str, Any], check_every: int, paper: Paper) -> list[str]:
+def _differing(
+    spec: dict[str, Any], trial_id: str, specs: Specs, here: list[tuple[Found, Any]]
+) -> dict[str, Any]:
+    """Return the fields that are not at their default; all where defaults are not known."""
+    types = [specs[trial_id][2]] if trial_id in specs else [found.columns for found, _ in here]
+    known = [each for each in types if each.kind is not None]
+    fields = known[0].differing(spec) if known else spec
+    return {name: value for name, value in fields.items() if name != "trial_id"}
+
+
+def _result(found: Found, row: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of a trial in one results folder."""
+    of_trial = list(row)[: list(row).index("outcome")]
+    folder = found.place
+    return {
+        "folder": folder.address,
+        "result": {n: v for n, v in row.items() if n not in of_trial},
+        "history": _history(found, row["trial_id"], row["numerics_id"]),
+        "attempts": [
+            event
+            for event in events(folder / "attempts")
+            if event.get("trial_id") == row["trial_id"]
+        ],
+    }
+
+
+def _history_lines(of: dict[str, Any], paper: Paper) -> list[str]:
     outcome, updates = of["result"]["outcome"], of["result"]["updates"]
     if of["history"]["update"]:
         return trace(of["history"], paper)
-    if outcome == "diverged" and updates <= check_every:
+    if outcome == "diverged":
         return [f"  no history: it diverged at update {updates}, before its first check"]
     return ["  its history is missing: a part of it is damaged or gone"]
 
 
-def _history(folder: str, trial_id: str, numerics_id: str) -> dict[str, list[Any]]:
-    """Give the columns of a trial's checks."""
-    from sweeps.store.store import Store
+def _history(found: Found, trial_id: str, numerics_id: str) -> dict[str, list[Any]]:
+    """Return the columns of a trial's checks, with what is shown first at the front."""
+    from sweeps.store.store import open_store
 
-    table = Store(place(folder)).history_of(trial_id, numerics_id)
-    return table.drop_columns(["trial_id", "numerics_id"]).to_pydict()
+    store = open_store(found.place, found.columns)
+    checks = store.history_of(trial_id, numerics_id)
+    columns = checks.drop_columns(["trial_id", "numerics_id"]).to_pydict()
+    headline = found.type.described.headline if found.type else None
+    first = [name for name in ("update", headline) if name in columns]
+    return {name: columns[name] for name in [*first, *columns]}
 
 
-def _command(
-    trial_id: str, specs: dict[str, tuple[str, dict[str, Any]]], folders: list[str]
-) -> str | None:
-    """Write the command that trains one trial; an experiment of one's own by its path."""
+def _command(trial_id: str, specs: Specs, found: list[Found]) -> str | None:
+    """Return the command that trains one trial; a user's own experiment by its path."""
     reference = specs[trial_id][0] if trial_id in specs else None
-    for folder in folders:
-        sessions = [
-            e for e in events(place(folder) / "attempts") if e["event"] == "session"
-        ]
-        if reference is None and sessions:
-            reference = sessions[-1].get("experiment")
+    for each in found:
+        reference = reference or each.reference
     if reference is None:
         return None
+    folders = [each.place.address for each in found]
     quick = bool(folders) and all(each.split("/")[-2:-1] == ["quick"] for each in folders)
     words = [reference, *(["--quick"] if quick else [])]
     return sweep_command("run", *words, "--where", f'trial_id == "{trial_id}"')
 
 
-def _attempts(folder: str, trial_id: str) -> list[dict[str, Any]]:
-    attempts = events(place(folder) / "attempts")
-    return [event for event in attempts if event.get("trial_id") == trial_id]
-
-
-def _known_specs() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Give the experiment and the fields of each known trial; of several, the smallest."""
-    found = [load_experiment(name) for name in names()]
+def _known_specs(found: list[Experiment]) -> Specs:
+    """Return the experiment and the fields of each known trial; of several, the smallest."""
     largest_first = sorted(found, key=lambda each: -len(each.sweep.trials))
     return {
-        trial.trial_id: (each.reference, trial_columns(trial))
+        id_of(trial): (each.reference, columns.of_trial(trial), columns)
         for each in largest_first
+        for columns in (each.sweep.type.columns,)
         for trial in each.sweep.trials
     }
 
 
-def _folders(results: Place) -> list[Place]:
-    """List the folders of sweeps: in the results folder, and one deeper."""
+def _found(results: Place, known: list[Experiment]) -> list[Found]:
+    """List the results folders of sweeps: those inside a folder, and one level deeper."""
     near = [results / name for name in results.folders()]
     deep = [each / name for each in near for name in each.folders()]
-    return [each for each in [*near, *deep] if (each / "parts").names()]
+    return [_with_experiment(e, known) for e in [*near, *deep] if (e / "parts").names()]
 
 
-def _rows(folder: Place, prefix: str) -> list[dict[str, Any]]:
+def _with_experiment(folder: Place, known: list[Experiment]) -> Found:
+    """Find the experiment of a results folder, if it is among those that are known.
+
+    What a log names is never loaded: reading a stranger's results must not run code.
+    """
+    sessions = [e for e in events(folder / "attempts") if e["event"] == "session"]
+    reference = sessions[-1].get("experiment") if sessions else None
+    own = [each for each in known if each.reference == reference]
+    return Found(folder, own[0] if own else None, reference)
+
+
+def _rows(found: Found, prefix: str) -> list[dict[str, Any]]:
     import pyarrow.compute as pc
 
-    from sweeps.store.store import Store
+    from sweeps.store.store import open_store
 
-    table = Store(folder).read()
+    table = open_store(found.place, found.columns).read()
     begin_so = pc.starts_with(table["trial_id"], prefix)  # pyright: ignore[reportAttributeAccessIssue]
     return table.filter(begin_so).to_pylist()
 

@@ -9,11 +9,12 @@ from statistics import fmean
 from typing import Self, TextIO
 
 from sweeps.statistics import Values, finite, span, spans_decades
-from sweeps.store.columns import quantities
 
 BLOCKS, PLAIN, GAP = "▁▂▃▄▅▆▇█", ".:-=+*#@", " "
 CELLS = 8
 """Numbers are left out where a sparkline beside them would have fewer marks than these."""
+NOT_SHOWN = ("update", "errors", "sequences")
+"""Columns that others say better."""
 _HEAD = ("first", "last", "min", "max", "")
 
 
@@ -46,7 +47,8 @@ def trace(history: Mapping[str, Values], paper: Paper) -> list[str]:
     """
     updates = [f"{update:,}" for update in history["update"]]
     checks = f"{len(updates):,} check{'s' * (len(updates) > 1)}"
-    rows = {name: _numbers(history[name]) for name in quantities()}
+    shown = [name for name in history if name not in NOT_SHOWN and _is_numeric(history[name])]
+    rows = {name: _numbers(history[name]) for name in shown}
     names = max(map(len, rows))
     cells, widths = _layout(rows, len(updates), paper.width - names - 4)
 
@@ -64,6 +66,10 @@ def trace(history: Mapping[str, Values], paper: Paper) -> list[str]:
             drawn = sparkline(history[name], cells, paper.marks)
             found.append(line(name, drawn, numbers))
     return found
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    return not any(isinstance(each, str) for each in values)
 
 
 def sparkline(values: Values, width: int, marks: str = BLOCKS) -> str:

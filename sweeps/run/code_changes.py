@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sweeps.plan.plan import Plan
+from sweeps.store.trial_id import id_of
 
 
 def changes(
@@ -26,7 +27,7 @@ def changes(
     made_by = Counter(
         standing.numerics_id
         for trial in work.trials
-        if (standing := work.standings.get(trial.trial_id))
+        if (standing := work.standings.get(id_of(trial)))
     )
     earlier = {str(each["numerics_id"]) for each in before if each.get("numerics_id")}
     others = sorted((earlier | set(made_by)) - _same(events, numerics_id))
@@ -54,8 +55,8 @@ def _told(work: Plan, made_by: Counter[str], others: list[str], numerics_id: str
     done = sum(made_by[name] for name in others)
     names = ", ".join(name for name in others)
     begun = sum(
-        trial.trial_id in work.standings
-        and work.standings[trial.trial_id].numerics_id != numerics_id
+        id_of(trial) in work.standings
+        and work.standings[id_of(trial)].numerics_id != numerics_id
         for trial in work.to_run
     )
     return (

@@ -1,4 +1,4 @@
-"""The driver: Ray Tune fans the packs out, one Tune trial a pack.
+"""The driver: plan, let a scheduler train the packs, show how they get on, finish.
 
 Started as `python -m sweeps.run.driver`, with the words of `sweep run`, by a backend of
 `cluster`. It ends when its parent does.
@@ -8,11 +8,12 @@ import logging
 import os
 import signal
 import sys
+import threading
+import time
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 import tyro
@@ -20,28 +21,35 @@ from rich.console import Console
 
 from cluster.local import follow_parent
 from cluster.processes import adopt_orphans
-from rnnlab.engines import Engine, choose
 from sweeps.errors import SweepError, UnwritableError
 from sweeps.exit_codes import FAILED, INTERRUPTED, LOST, USAGE
 from sweeps.monitor.display import display
 from sweeps.monitor.heartbeat import heartbeat
+from sweeps.monitor.snapshot import read_snapshot
 from sweeps.monitor.tracker import Tracker
-from sweeps.on_ray.scratch_folder import private_folder
-from sweeps.on_ray.session import RaySession, ray_session
+from sweeps.on_ray.scheduler import on_ray
+from sweeps.plan.estimate import Estimate
+from sweeps.plan.forecast import compared, forecast, plan_line, workers
 from sweeps.plan.packs import Pack, packs, packs_by_time
 from sweeps.plan.plan import Plan
-from sweeps.plan.retry import plan_to_run
-from sweeps.plan.speeds import assumed, recorded
+from sweeps.plan.retry import left_out, plan_to_run
+from sweeps.plan.speeds import Speeds, assumed, recorded
 from sweeps.run.code_changes import changes
 from sweeps.run.finish import finish
 from sweeps.run.interrupt import Stop
+from sweeps.run.listener import RunListener
 from sweeps.run.provenance import circumstances
 from sweeps.spec.run_options import CONFIG, RunOptions, is_loopback
 from sweeps.spec.selection import Chosen, Selection, resolve
-from sweeps.storage.retrying import Patient
+from sweeps.spec.trainer import Trainer
+from sweeps.spec.user_code import UserCode
 from sweeps.store.attempts import Attempts, events, next_run
+from sweeps.store.repair import repair
 from sweeps.store.store import Store
 from sweeps.terminal import say, sweep_command
+from sweeps.worker.assignment import Assignment, Parcel
+from sweeps.worker.pilot import pilot
+from sweeps.worker.scheduler import Scheduler, Setup, Start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +61,8 @@ class Driver:
 
 
 def main() -> None:
-    """Run the driver and leave with its exit code."""
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray's own words are no data
+    """Run the driver and exit with its code."""
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Ray prints is no data
     logging.basicConfig(format="sweep: %(message)s")
     words = tyro.cli(Driver, prog="sweeps.run.driver", config=CONFIG)
     stop = Stop()
@@ -76,48 +84,101 @@ def main() -> None:
     sys.exit(code)
 
 
-def drive(words: Driver, stop: Stop) -> int:
-    """Train what a selection has left to train and give the exit code."""
+def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
+    """Train what a selection has left to train, and return the exit code.
+
+    Args:
+        words: What the user asked for.
+        stop: Whether the run has been asked to stop.
+        start: Starts the scheduler.
+
+    Raises:
+        SweepError: If the selection cannot be run; nothing has been written then.
+    """
+    words.run.require_possible()
     chosen = resolve(words.selection)
-    store = Store(chosen.place)
+    engine = chosen.type.engine(words.run.engine)
+    store = chosen.store
+    for line in repair(store):
+        say(line)
     known = frozenset(store.parts.names())  # before the plan: it knows at least these
     work = plan_to_run(chosen, words.run.max_failures)
+    if work.to_run:
+        store.create()
+    code, predicted = UserCode.of(chosen.experiment), None
+    with _interruptible(stop):
+        predicted = _say_plan(chosen, work, words.run, engine, code)
     if not work.to_run:
+        say("nothing to train")
         return finish(chosen)
-    store.create()
-    engine = prepare(words.run.engine, stop)
-    if stop.asked or engine is None:
+    trainer = None if stop.asked else prepare(chosen, engine, stop)
+    if trainer is None:
         return INTERRUPTED
+    began_at = time.monotonic()
     before = list(events(store.attempts))
-    attempts = Attempts(Patient(store.attempts), next_run(before))
-    run = Run(chosen, work, words.run, store, known, attempts, stop)
-    run.begin(before, engine)
-    run.train(run.cut(before))
+    attempts = Attempts(store.attempts, next_run(before))
+    run = Run(chosen, work, words.run, engine, code, store, known, attempts, stop)
+    run.begin(before, trainer)
+    run.train(run.cut(before), start)
     if stop.halted:
         say(stop.halted)
         return FAILED
     if stop.asked:
         store.compact()
         return INTERRUPTED
-    return finish(chosen)
+    exit_code = finish(chosen)
+    if predicted and exit_code == 0:
+        say(compared(predicted, time.monotonic() - began_at))
+    return exit_code
 
 
-def prepare(engine: str, stop: Stop) -> Engine | None:
-    """Let the engine compile what it must, and say so, before workers start.
+def _say_plan(
+    chosen: Chosen, work: Plan, options: RunOptions, engine: str | None, code: UserCode | None
+) -> Estimate | None:
+    """Say what will be trained, how long it takes, and who else trains there."""
 
-    Compiling cannot be asked to stop: Ctrl-C breaks it off.
+    def measure() -> Speeds:
+        return pilot(work, engine, workers(chosen, options), code)
+
+    predicted = forecast(chosen, work, options, measure=measure, measure_if_long=True)
+    say(plan_line(chosen, work, predicted))
+    for line in left_out(work, options.max_failures):
+        say(line)
+    other = read_snapshot(chosen.place)
+    if other is not None:
+        say(
+            f"process {other['pid']} on {other['host']} is training in this folder too. "
+            "That is safe: a result is kept once. But trials may be trained twice; "
+            "see `sweep status`"
+        )
+    return predicted
+
+
+def prepare(chosen: Chosen, engine: str | None, stop: Stop) -> Trainer | None:
+    """Let the engine compile what it must, before workers start; None where interrupted.
 
     Raises:
         SweepError: If there is no place for compiled code.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return choose(engine)
+        with _interruptible(stop):
+            return chosen.type.described.trainer(engine, "cpu")
     except OSError as error:
         raise SweepError(str(error)) from None
+    return None
+
+
+@contextmanager
+def _interruptible(stop: Stop) -> Generator[None]:
+    """Let Ctrl-C break off what cannot be asked to stop; the run is then asked to."""
+    if signal.getsignal(signal.SIGINT) is not stop:  # as in a test, or another thread
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
     except KeyboardInterrupt:
         stop.ask()
-        return None
     finally:
         signal.signal(signal.SIGINT, stop)
 
@@ -129,23 +190,26 @@ class Run:
     chosen: Chosen
     work: Plan
     options: RunOptions
+    engine: str | None
+    code: UserCode | None
     store: Store
     known: frozenset[str]
     """Names of the parts that the plan knew."""
     attempts: Attempts
     stop: Stop
 
-    def begin(self, before: Sequence[Mapping[str, Any]], engine: Engine) -> None:
-        """Write down that the run begins, and say what has changed since the last one."""
+    def begin(self, before: Sequence[Mapping[str, Any]], trainer: Trainer) -> None:
+        """Record that the run begins, and say what has changed since the last one."""
         here = circumstances()
-        for line in changes(self.work, before, engine.numerics_id, here["commit"]):
+        ids = sorted({trainer.numerics_id(trial) for trial in self.work.to_run})
+        for line in changes(self.work, before, ids, here["commit"]):
             say(line)
         self.attempts.record(
             "session",
             experiment=self.chosen.experiment.reference,
             budget=self.work.budget,
             argv=sys.argv[1:],
-            numerics_id=engine.numerics_id,
+            numerics_ids=ids,
             **here,
         )
 
@@ -153,65 +217,56 @@ class Run:
         """Cut the work into packs, by number or by how long its trials last."""
         if self.options.pack is not None:
             return packs(self.work, self.options.pack)
-        trials, engine = self.work.trials, self.options.engine
-        speeds = recorded(before, trials) or assumed(engine)
-        return packs_by_time(self.work, speeds.typical, self.options.workers)
+        found = recorded(before, self.work.trials)
+        speeds = found or assumed(self.chosen.type, self.engine)
+        return packs_by_time(self.work, speeds.typical, self._workers)
 
-    def train(self, assigned: list[Pack]) -> None:
-        """Start Ray, let Tune train the packs, and show how they get on."""
-        with (
-            private_folder() as private,
-            self._ray(len(assigned), private) as session,
-        ):
-            signal.signal(signal.SIGINT, self.stop)
-            signal.signal(signal.SIGTERM, self.stop)
-            _announce(session, self.options.dashboard_host)
-            workers = min(self.options.cpus or session.cpus, len(assigned))
-            tracker = Tracker(self.work, assigned, self._name, workers, session.dashboard)
+    def train(self, assigned: list[Pack], start: Start) -> None:
+        """Let the scheduler train the packs, and show how they get on."""
+        with start(self._setup(len(assigned))) as scheduler:
+            _listen_to_signals(self.stop)
+            _announce(scheduler, self.options.dashboard_host)
+            count = min(scheduler.workers, len(assigned))
+            tracker = Tracker(self.work, assigned, self._name, count, scheduler.dashboard)
+            listener = RunListener(tracker, self.store, self.attempts, self.stop)
+            assignment = self._assignment(assigned)
             with (
                 display(Console(stderr=True)) as shown,
-                heartbeat(tracker, self.store.place, shown, lambda: self.stop.asked),
+                heartbeat(tracker, self.store.place, shown, listener.asked),
             ):
-                self._tune(tracker, private / "tune")
+                if not self.stop.asked:
+                    parcel = Parcel.of(assignment, self.code)
+                    scheduler.train(assignment, parcel, listener)
             with suppress(UnwritableError):  # worth nothing where the disk is full
                 self.attempts.record("ended", **asdict(tracker.efficiency()))
 
-    def _tune(self, tracker: Tracker, scratch: Path) -> None:
-        from sweeps.on_ray.pack_trainer import Assignment
-        from sweeps.on_ray.tuning import tune_packs
-
-        if self.stop.asked:
-            return
-        assignment = Assignment(
+    def _assignment(self, assigned: list[Pack]) -> Assignment:
+        absolute = Store(self.store.place.absolute(), self.store.columns)
+        return Assignment(
             self._name,
-            tracker.packs,
-            Store(self.store.place.absolute()),
-            self.options.engine,
+            assigned,
+            absolute,
+            self.engine,
             self.attempts.run,
             self.known,
-        )
-        tune_packs(
-            tracker,
-            assignment,
-            asked=lambda: self.stop.asked,
-            halt=self.stop.halt,
-            scratch=scratch,
+            self.chosen.type.resources(self.work.to_run),
         )
 
-    def _ray(self, packs: int, private: Path) -> AbstractContextManager[RaySession]:
-        """Start Ray, or join it, under the sweep's name."""
+    def _setup(self, count: int) -> Setup:
+        """Describe the run to its scheduler."""
         options = self.options
-        return ray_session(
+        return Setup(
             name=f"sweep {self._name}",
             metadata={
                 "sweep": self._name,
                 "results": self.store.place.absolute().address,
                 "trials": str(len(self.work.to_run)),
             },
-            cpus=min(options.workers, packs),
+            workers=min(self._workers, count),
+            limited=options.cpus is not None,
+            resources=self.chosen.type.resources(self.work.to_run),
             address=options.address,
             dashboard=None if options.no_dashboard else options.dashboard_host,
-            private=private,
             offspring=self.stop.offspring,
             lost=self._leave,
         )
@@ -224,17 +279,28 @@ class Run:
         self.stop.end_at_once(LOST)
 
     @property
+    def _workers(self) -> int:
+        return workers(self.chosen, self.options)
+
+    @property
     def _name(self) -> str:
         return self.chosen.experiment.sweep.name
 
 
-def _announce(session: RaySession, host: str) -> None:
-    if session.dashboard is None:
+def _listen_to_signals(stop: Stop) -> None:
+    """Let SIGINT and SIGTERM ask the run to stop: Ray has put handlers of its own there."""
+    if threading.current_thread() is threading.main_thread():
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, stop)
+
+
+def _announce(scheduler: Scheduler, host: str) -> None:
+    if scheduler.dashboard is None:
         return
-    token = f", token in {session.token_file}" if session.token_file else ""
-    say(f"Ray dashboard at {session.dashboard}{token}")
-    if session.token_file and not is_loopback(host):
-        port = session.dashboard.rpartition(":")[2]
+    token = f", token in {scheduler.token_file}" if scheduler.token_file else ""
+    say(f"Ray dashboard at {scheduler.dashboard}{token}")
+    if scheduler.token_file and not is_loopback(host):
+        port = scheduler.dashboard.rpartition(":")[2]
         say(f"others can reach it too, at {host}, port {port}; they need the token")
 
 

@@ -1,12 +1,11 @@
 """The end of a run: derive the table, say what was found, give the exit code."""
 
-from rnnlab.spec import SHOWN_DIGITS
+from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.exit_codes import FAILED
 from sweeps.monitor.efficiency import Efficiency, told
 from sweeps.monitor.status import KINDS, status
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import restarted
-from sweeps.store.store import Store
 from sweeps.terminal import say, sweep_command
 
 
@@ -16,7 +15,7 @@ def finish(chosen: Chosen) -> int:
     Returns:
         0 where every chosen trial has a result, 1 where some failed or are missing.
     """
-    store = Store(chosen.place)
+    store = chosen.store
     path = store.compact()
     facts = status(chosen)
     again = restarted(store.attempts)

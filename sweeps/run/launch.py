@@ -1,24 +1,18 @@
-"""`sweep run`: print the plan, submit the driver to the local backend, wait for it."""
+"""`sweep run`: start the driver as a process of its own, and wait for it."""
 
-import os
 import signal
 import sys
-import time
 from functools import partial
 
 from rich.console import Console
 
 from cluster import Command, Job, Resources
 from cluster.local import LocalBackend
+from sweeps.environment import for_children
 from sweeps.exit_codes import INTERRUPTED
-from sweeps.monitor.snapshot import read_snapshot
-from sweeps.plan.forecast import compared, forecast, plan_line
-from sweeps.plan.retry import plan_to_run, told
-from sweeps.run.finish import finish
 from sweeps.run.supervise import supervise
 from sweeps.spec.run_options import RunOptions
-from sweeps.spec.selection import Chosen, Selection, resolve
-from sweeps.store.store import Store
+from sweeps.spec.selection import Selection
 from sweeps.terminal import say, sweep_command
 
 STOPPING_S = 20.0
@@ -26,46 +20,18 @@ STOPPING_S = 20.0
 
 
 def launch(selection: Selection, options: RunOptions) -> int:
-    """Run the driver as a process of its own and give the exit code.
+    """Run the driver and return the exit code.
 
-    A driver that is killed cannot take the caller's terminal with it, and one whose
-    caller is killed stops by itself.
+    A driver that is killed cannot take the caller's terminal with it, and one whose caller
+    is killed stops by itself.
 
     Raises:
-        SweepError: If the selection cannot be run; nothing has been written then.
+        SweepError: If an option cannot be used.
     """
     options.require_possible()
-    chosen = resolve(selection)
-    for line in Store(chosen.place).mend():
-        say(line)
-    work = plan_to_run(chosen, options.max_failures)
-    if work.to_run:
-        Store(chosen.place).create()
-    predicted = forecast(chosen, work, options, measure_if_long=True)
-    say(plan_line(chosen, work, predicted))
-    for line in told(work, options.max_failures):
-        say(line)
-    _say_who_else_runs(chosen)
-    if work.to_run:
-        again = sweep_command("run", *selection.argv(), *options.argv())
-        began_at = time.monotonic()
-        start = partial(_drive, selection, options, again)
-        code = supervise(start, options.max_restarts, again)
-        if predicted and code == 0:
-            say(compared(predicted, time.monotonic() - began_at))
-        return code
-    say("nothing to train")
-    return finish(chosen)
-
-
-def _say_who_else_runs(chosen: Chosen) -> None:
-    other = read_snapshot(chosen.place)
-    if other is not None:
-        say(
-            f"process {other['pid']} on {other['host']} is training in this folder too. "
-            "That is safe: a result is kept once. But trials may be trained twice; "
-            "see `sweep status`"
-        )
+    again = sweep_command("run", *selection.argv(), *options.argv())
+    start = partial(_drive, selection, options, again)
+    return supervise(start, options.max_restarts, again)
 
 
 def _drive(selection: Selection, options: RunOptions, again: str) -> int:
@@ -77,8 +43,8 @@ def _drive(selection: Selection, options: RunOptions, again: str) -> int:
 
 def _submit(selection: Selection, options: RunOptions) -> Job:
     argv = (sys.executable, "-m", "sweeps.run.driver", *selection.argv(), *options.argv())
-    # The driver's own computing is light; its workers are told their threads by Ray.
-    command = Command(argv=argv, env={"PYTHONPATH": os.pathsep.join(sys.path)})
+    # The driver computes little; its workers get their number of threads from Ray.
+    command = Command(argv=argv, env=for_children())
     return LocalBackend().submit(command, Resources(cpus=1))
 
 

@@ -44,6 +44,11 @@ class Experiment:
     claims: "tuple[Claim, ...]" = ()
     """What the paper says that its trials test; empty where the file has no `claims`."""
 
+    @property
+    def built_in(self) -> bool:
+        """Whether it is one of the package."""
+        return self.path.parent == EXPERIMENTS
+
 
 def names() -> list[str]:
     """List the experiments of the package."""
@@ -94,16 +99,24 @@ def _module(path: Path, name: str | None) -> ModuleType:
         raise ExperimentError(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[full_name] = module
+    if name is None:
+        _make_importable(path.parent)
     try:
-        with redirect_stdout(sys.stderr):  # what it prints is no answer of ours
+        with redirect_stdout(sys.stderr):  # what it prints must not reach stdout
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise ExperimentError(told(path, error)) from error
+        raise ExperimentError(summary_of(path, error)) from error
     return module
 
 
-def told(path: Path, error: BaseException) -> str:
-    """Say in one line what an experiment file does wrong, and where in it."""
+def _make_importable(folder: Path) -> None:
+    """Let the modules beside a file be imported, now and later; libraries come first."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def summary_of(path: Path, error: BaseException) -> str:
+    """Describe in one line what an experiment file does wrong, and where in it."""
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return f"{error.filename}:{error.lineno}: {error.msg}."
     lines = [

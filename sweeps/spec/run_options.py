@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from sweeps.errors import SweepError, UnknownNameError
+from sweeps.errors import SweepError
 
 LOOPBACK = "127.0.0.1"
 CONFIG = (tyro.conf.OmitArgPrefixes, tyro.conf.DisallowNone)
@@ -22,7 +22,7 @@ class RunOptions:
     """Options of `sweep run` besides the selection."""
 
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Workers at a time, one core each; without it, every core of this machine."""
+    """Cores to use; a trial takes one, unless its type says otherwise. Default: all."""
 
     pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials that a worker trains in one go; without it, some seconds' worth."""
@@ -30,8 +30,9 @@ class RunOptions:
     pilot: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Measure for some seconds first, and say how long the run will take."""
 
-    engine: Annotated[str, tyro.conf.arg(metavar="NAME")] = "fused_cpu"
-    """What makes the updates: fused_cpu, or plain, which is slower and easy to read."""
+    engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """What trains, where the trials have several engines. Default: the fastest. Recurrent
+    networks have fused_cpu and plain, which is slower and easy to read."""
 
     max_failures: Annotated[int, tyro.conf.arg(metavar="N")] = 3
     """How many attempts at a trial may fail, over all runs, before it is left out."""
@@ -54,8 +55,6 @@ class RunOptions:
         Raises:
             SweepError: Naming the option.
         """
-        from rnnlab.engines import ENGINES
-
         if self.cpus is not None and self.cpus < 1:
             raise SweepError(f"--cpus must be at least 1, got {self.cpus}.")
         if self.pack is not None and self.pack < 1:
@@ -68,8 +67,6 @@ class RunOptions:
                 "0 starts the driver once."
             )
         self._require_possible_dashboard()
-        if self.engine not in ENGINES:
-            raise UnknownNameError("engine", self.engine, ENGINES)
 
     def _require_possible_dashboard(self) -> None:
         """Refuse an address that is not of this machine, or that nothing listens on.
@@ -100,8 +97,8 @@ class RunOptions:
             ) from None
 
     @property
-    def workers(self) -> int:
-        """How many workers run at a time."""
+    def cores(self) -> int:
+        """How many cores the run may use."""
         if self.cpus is None and sys.platform == "linux":
             return len(os.sched_getaffinity(0))
         return self.cpus or os.cpu_count() or 1

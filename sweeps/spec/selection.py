@@ -2,17 +2,20 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from rnnlab import Trial
 from sweeps.errors import SweepError
 from sweeps.spec.experiment_file import Experiment, load_experiment
+from sweeps.spec.trial_type import TrialType
 from sweeps.spec.where import select
 from sweeps.storage.address import place
 from sweeps.storage.place import Place
 from sweeps.terminal import option
+
+if TYPE_CHECKING:
+    from sweeps.store.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +55,23 @@ class Chosen:
 
     selection: Selection
     experiment: Experiment
-    trials: list[Trial]
+    trials: list[Any]
     """Those that `--where` and `--quick` leave, never none."""
     budget: int
     place: Place
     """The sweep's results folder."""
+
+    @property
+    def type(self) -> TrialType:
+        """The type of the trials."""
+        return self.experiment.sweep.type
+
+    @property
+    def store(self) -> "Store":
+        """The sweep's results."""
+        from sweeps.store.store import open_store  # pyarrow is loaded only where it is used
+
+        return open_store(self.place, self.type.columns)
 
 
 def resolve(selection: Selection) -> Chosen:
@@ -67,7 +82,14 @@ def resolve(selection: Selection) -> Chosen:
     """
     experiment = load_experiment(selection.experiment)
     sweep = experiment.sweep
-    preset = sweep.quick_budget if selection.quick else sweep.budget
+    preset = sweep.budget
+    if selection.quick:
+        if sweep.quick_budget is None:
+            raise SweepError(
+                f"{sweep.name!r} has no quick preset. Leave --quick out, or give its Sweep "
+                "a quick_budget."
+            )
+        preset = sweep.quick_budget
     budget = preset if selection.budget is None else selection.budget
     trials = select(sweep.trials, sweep.quick_where if selection.quick else None)
     trials = select(trials, selection.where)

@@ -2,14 +2,15 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rnnlab import Trial
-from rnnlab.spec import SHOWN_DIGITS, require_budget
-from rnnlab.tasks import TASKS
 from sweeps.errors import SweepError
+from sweeps.spec.trial_type import TrialType, type_of
 from sweeps.spec.where import select
+from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +19,12 @@ class Sweep:
 
     name: str
     """Names the results folder: letters, digits, `_` and `-`."""
-    trials: list[Trial]
-    """Distinct trials."""
+    trials: Sequence[Any]
+    """Distinct trials of one type; see `sweeps.spec.trainer`."""
     budget: int
     """Updates at most, a multiple of every trial's `check_every`."""
-    quick_budget: int
-    """Updates at most under `--quick`."""
+    quick_budget: int | None = None
+    """Updates at most under `--quick`; None: there is no quick preset."""
     quick_where: str | None = None
     """The part of the trials that `--quick` trains, as a `--where` expression."""
 
@@ -44,15 +45,16 @@ class Sweep:
             )
         if not self.trials:
             raise ValueError(f"Sweep {self.name!r} has no trials. List at least one.")
-        self._require_known_tasks()
+        self._require_one_type()
         self.require_budget(self.budget)
-        self.require_budget(self.quick_budget)
+        if self.quick_budget is not None:
+            self.require_budget(self.quick_budget)
         try:
             select(self.trials, self.quick_where)
         except SweepError as error:
             raise ValueError(f"Sweep {self.name!r}: its quick_where: {error}") from None
-        counts = Counter(trial.trial_id for trial in self.trials)
-        repeated = [trial_id for trial_id, count in counts.items() if count > 1]
+        counts = Counter(id_of(trial) for trial in self.trials)
+        repeated = [name for name, count in counts.items() if count > 1]
         if repeated:
             surplus = len(self.trials) - len(counts)
             raise ValueError(
@@ -61,14 +63,24 @@ class Sweep:
                 "Drop the loop variable that changes nothing, or vary `seed`."
             )
 
-    def _require_known_tasks(self) -> None:
-        """Refuse a task that workers and readers of the results would not find."""
-        for kind in {type(trial.task) for trial in self.trials} - set(TASKS):
+    @property
+    def type(self) -> TrialType:
+        """The type of its trials."""
+        return type_of(type(self.trials[0]))
+
+    def _require_one_type(self) -> None:
+        """Refuse trials of several types, and such that cannot be trained."""
+        kinds = list(dict.fromkeys(type(trial) for trial in self.trials))
+        if len(kinds) > 1:
+            names = ", ".join(each.__name__ for each in kinds)
             raise ValueError(
-                f"Sweep {self.name!r}: the task {kind.__name__} stands in {kind.__module__}, "
-                "where a worker cannot find it. Give it a file in rnnlab/tasks and a line in "
-                "rnnlab/tasks/__init__.py; docs/how-to/add-a-task.md shows how."
+                f"Sweep {self.name!r} has trials of several types: {names}. Make a sweep of "
+                "each, or one type with a field that tells them apart."
             )
+        try:
+            _ = self.type
+        except ValueError as error:
+            raise ValueError(f"Sweep {self.name!r}: {error}") from None
 
     def require_budget(self, budget: int) -> None:
         """Refuse a budget at which some trial would end between two checks.
@@ -76,7 +88,37 @@ class Sweep:
         Raises:
             ValueError: If it is not a positive multiple of each trial's `check_every`.
         """
-        require_budget(math.lcm(*(trial.check_every for trial in self.trials)), budget)
+        for each in {trial.check_every for trial in self.trials}:
+            if isinstance(each, bool) or not isinstance(each, int) or each < 1:
+                raise ValueError(
+                    f"check_every is {each!r}, but it must be a whole number of updates, at "
+                    "least 1."
+                )
+        require_multiple(math.lcm(*(trial.check_every for trial in self.trials)), budget)
+
+
+def require_multiple(check_every: int, budget: int) -> None:
+    """Refuse a budget that does not end on a check.
+
+    Args:
+        check_every: Updates between two checks.
+        budget: Updates at most.
+
+    Raises:
+        ValueError: If the budget is not a positive multiple of `check_every`.
+    """
+    if isinstance(budget, bool) or not isinstance(budget, int):
+        raise ValueError(
+            f"A budget must be a whole number of updates, got {budget!r}. "
+            "Write 5_000_000 rather than 5e6."
+        )
+    if budget < 1 or budget % check_every:
+        nearest = max(check_every, round(budget / check_every) * check_every)
+        raise ValueError(
+            f"The budget is {budget} updates, but checks come every {check_every} and a "
+            f"trial ends on one. Choose a positive multiple of {check_every}, "
+            f"such as {nearest}."
+        )
 
 
 def _is_plain(name: str) -> bool:

@@ -1,163 +1,151 @@
-"""The columns of a table, derived from the dataclasses: no list to keep in step.
+"""The columns of a sweep's tables, derived from the type of its trials.
 
 Needs neither pyarrow nor pandas, so that planning and `--where` can use it.
 """
 
 import dataclasses
+import functools
 import types
 import typing
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin
 
-from rnnlab import Check, Result, Trial
-from rnnlab.tasks import TASKS
+from sweeps.store.trial_id import default_of, id_of
 
-_COUNTED_IN_RATE = ("update", "errors", "sequences")
+ColumnType = Any
+"""`int`, `float`, `bool`, `str`, or a tuple of one of them, such as `tuple[int, ...]`."""
+
+PLAIN_TYPES = (int, float, bool, str)
+LISTS = (tuple[int, ...], tuple[float, ...], tuple[str, ...])
+FIRST: Mapping[str, ColumnType] = {"outcome": str, "updates": int}
+LAST: Mapping[str, ColumnType] = {"engine": str, "numerics_id": str}
 
 
-def trial_columns(trial: Trial) -> dict[str, Any]:
-    """Flatten a trial: its id, then its fields by dotted name.
+@dataclass(frozen=True)
+class Columns:
+    """Which columns there are: of the trials, of their results and of their checks.
 
-    Example:
-        >>> columns = trial_columns(Trial())
-        >>> columns["task.kind"], columns["task.length"], columns["init"]
-        ('TemporalOrder', 100, 'smart_tanh')
+    Attributes:
+        kind: The type of the trials, a dataclass; None where it is not known, as when the
+            results of an experiment are read whose file is not there.
+        result: The columns of a result, in order, from `outcome` to `numerics_id`; None
+            where a result has whatever its last check measured.
+        check: The columns of a check, in order, from `update` to `numerics_id`; None where
+            they are whatever a check measures.
+        always: Columns that are written even where every row has the default.
     """
-    flat: dict[str, Any] = {"trial_id": trial.trial_id}
-    for each in fields(trial):
-        value = getattr(trial, each.name)
-        if dataclasses.is_dataclass(value):
-            flat[f"{each.name}.kind"] = type(value).__name__
-            for inner in fields(value):
-                flat[f"{each.name}.{inner.name}"] = getattr(value, inner.name)
-        else:
-            flat[each.name] = value
-    return flat
 
+    kind: type | None = None
+    result: Mapping[str, ColumnType] | None = None
+    check: Mapping[str, ColumnType] | None = None
+    always: frozenset[str] = frozenset()
 
-def fields_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the fields of the trial in a row of the table: of tasks, those of its own.
+    def trial_types(self) -> dict[str, ColumnType]:
+        """Return the type of each field of a trial, by dotted name and in order."""
+        return dict(_types(self.kind)) if self.kind else {}
 
-    Example:
-        >>> columns = trial_columns(Trial(test_lengths=(50, 100)))
-        >>> row = {**dict.fromkeys(trial_types()), **columns, "test_lengths": [50, 100]}
-        >>> {"trial_id": columns["trial_id"], **fields_of(row)} == columns
-        True
-    """
-    mine = [task for task in TASKS if task.__name__ == row["task.kind"]]
-    own = {f"task.{each.name}" for task in mine for each in fields(task)}
-    return {
-        name: tuple(row[name]) if isinstance(row[name], list) else row[name]
-        for name in trial_types()
-        if name in own or row[name] is not None or not name.startswith("task.")
-    }
+    def of_trial(self, trial: Any) -> dict[str, Any]:
+        """Return the id of a trial and its fields by dotted name.
 
+        Raises:
+            TypeError: If a field holds something that no column can hold.
+        """
+        return {"trial_id": id_of(trial), **flat(trial)}
 
-def result_columns(result: Result) -> dict[str, Any]:
-    """Flatten a result: how the trial ended and what its last check saw.
+    def check_every(self, row: Mapping[str, Any]) -> int | None:
+        """Return the updates between two checks of the trial in a row of the table."""
+        every = row.get("check_every", getattr(self.kind, "check_every", None))
+        return every if isinstance(every, int) else None
 
-    Where a trial diverged before its first check, what a check sees is None.
-    """
-    last = result.last_check
-    return {
-        "outcome": result.outcome,
-        "updates": result.updates,
-        "solved_at": result.solved_at,
-        "zero_errors_at": result.zero_errors_at,
-        "clip_threshold": result.clip_threshold,
-        "test_errors": result.test_errors,
-        "error_rate": last.error_rate if last else None,
-        "error_rate_of": last.sequences if last else None,
-        **{name: getattr(last, name) if last else None for name in _seen_by_check()},
-        "engine": result.engine,
-        "numerics_id": result.numerics_id,
-    }
+    def default(self, name: str, kinds: Mapping[str, str | None]) -> Any:
+        """Return the default of a trial's field, or None where there is none.
 
+        Args:
+            name: The dotted name of the field.
+            kinds: For each field that holds a dataclass, the name of its class.
+        """
+        if self.kind is None:
+            return None
+        found = _defaults(self.kind).get((name, kinds.get(_holder(name))))
+        return None if found is dataclasses.MISSING else found
 
-def history_rows(result: Result, after: int = 0) -> list[dict[str, Any]]:
-    """Give one row per check of a trial beyond update `after`."""
-    return [
-        {
-            "trial_id": result.trial_id,
-            **dataclasses.asdict(check),
-            "error_rate": check.error_rate,
-            "numerics_id": result.numerics_id,
+    def has_default(self, name: str) -> bool:
+        """Return whether a trial's field has a default in each class that has the field."""
+        return bool(self.kind) and name not in _required(self.kind)
+
+    def differing(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a trial that are not at their default, and all classes.
+
+        Args:
+            columns: A trial, as `of_trial` returns it.
+        """
+        kinds = kinds_in(columns)
+        return {
+            name: columns[name]
+            for name in self.trial_types()
+            if name in columns
+            and (name.endswith(KIND) or columns[name] != self.default(name, kinds))
         }
-        for check in result.checks
-        if check.update > after
-    ]
+
+    def known_fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of the trial in a row of the table.
+
+        A field that holds a dataclass has the fields of its own class alone. Where the type
+        is not known, these are the columns before `outcome` that are not null.
+        """
+        if self.kind is None:
+            found = {n: v for n, v in _until_outcome(row) if v is not None}
+        else:
+            kinds = kinds_in(row)
+            own = {n for n, kind in _defaults(self.kind) if kind == kinds.get(_holder(n))}
+            found = {n: row[n] for n in self.trial_types() if n in own and n in row}
+        return {n: tuple(v) if isinstance(v, list) else v for n, v in found.items()}
 
 
-def table_types() -> dict[str, type]:
-    """Give the type of each column of the table, in order."""
-    return {"trial_id": str, **trial_types(), **_result_types()}
+KIND = ".kind"
+"""Ending of the column that holds the class of a field that is a dataclass."""
 
 
-def history_types() -> dict[str, type]:
-    """Give the type of each column of the history, in order."""
-    seen = {each.name: plain_type(each.type) for each in fields(Check)}
-    return {"trial_id": str, **seen, "error_rate": float, "numerics_id": str}
-
-
-def quantities() -> list[str]:
-    """Name what a check measures: columns of the history, and of the table."""
-    return ["error_rate", *_seen_by_check()]
-
-
-def trial_types() -> dict[str, type]:
-    """Give the type of each field of a trial by dotted name, over all tasks."""
-    found: dict[str, type] = {}
-    for each in fields(Trial):
-        if each.name != "task":
-            found[each.name] = plain_type(each.type)
-            continue
-        found["task.kind"] = str
-        for task in TASKS:
-            for inner in fields(task):
-                found[f"task.{inner.name}"] = plain_type(inner.type)
-    return found
-
-
-def trial_defaults() -> dict[str, Any]:
-    """Give the default of each field of a trial but its task, by column."""
-    flat = trial_columns(Trial())
-    return {name: flat[name] for name in trial_types() if not name.startswith("task.")}
-
-
-def task_defaults() -> dict[str, dict[str, Any]]:
-    """Give the default of each field of each kind of task: by column, then by kind."""
-    found: dict[str, dict[str, Any]] = {}
-    for task in TASKS:
-        for each in fields(task):
-            if each.default is not dataclasses.MISSING:
-                column = found.setdefault(f"task.{each.name}", {})
-                column[task.__name__] = each.default
-    return found
-
-
-def differing(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the kind of a trial's task, and the fields that are not at their default.
-
-    Args:
-        columns: A trial, as in `trial_columns`.
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Flatten a dataclass to its fields by dotted name, with the class of inner ones.
 
     Example:
-        >>> differing(trial_columns(Trial(lr=0.1)))
-        {'task.kind': 'TemporalOrder', 'lr': 0.1}
+        >>> from dataclasses import make_dataclass
+        >>> Point = make_dataclass("Point", [("x", int), ("y", int, 0)])
+        >>> Line = make_dataclass("Line", [("start", Point), ("width", float, 1.0)])
+        >>> flat(Line(Point(3)))
+        {'start.kind': 'Point', 'start.x': 3, 'start.y': 0, 'width': 1.0}
     """
-    kind = columns["task.kind"]
-    of_task = {name: of.get(kind) for name, of in task_defaults().items()}
-    usual = {**trial_defaults(), **of_task}
-    return {
-        name: columns[name]
-        for name in trial_types()
-        if name in columns and columns[name] != usual.get(name)
-    }
+    found: dict[str, Any] = {}
+    for each in fields(value):
+        name, here = prefix + each.name, getattr(value, each.name)
+        if dataclasses.is_dataclass(here):
+            found[name + KIND] = type(here).__name__
+            found |= flat(here, f"{name}.")
+        elif here is None and members(_annotation(type(value), each.name)):
+            found[name + KIND] = None
+        else:
+            found[name] = here
+    return found
 
 
-def plain_type(annotation: Any) -> type:
-    """Reduce an annotation to int, float, bool, str, or tuple for a list of whole numbers.
+def members(annotation: Any) -> tuple[type, ...]:
+    """Return the dataclasses that a field may hold; none where it holds a plain value.
+
+    They are those of a union, or a class and those derived from it, in order of definition.
+    """
+    if get_origin(annotation) in (types.UnionType, typing.Union):
+        return tuple(m for each in get_args(annotation) for m in members(each))
+    if not (isinstance(annotation, type) and dataclasses.is_dataclass(annotation)):
+        return ()
+    derived = tuple(m for each in annotation.__subclasses__() for m in members(each))
+    abstract = bool(getattr(annotation, "__abstractmethods__", ()))
+    return tuple(dict.fromkeys(derived if abstract else (annotation, *derived)))
+
+
+def plain_type(annotation: Any) -> ColumnType:
+    """Reduce an annotation to the type of a column.
 
     Raises:
         TypeError: If a column cannot hold such values.
@@ -167,35 +155,100 @@ def plain_type(annotation: Any) -> type:
         (<class 'float'>, <class 'str'>)
     """
     if get_origin(annotation) is Literal:
-        return str
+        kinds = {type(each) for each in get_args(annotation) if each is not None}
+        return plain_type(kinds.pop()) if len(kinds) == 1 else _refuse(annotation)
     if get_origin(annotation) in (types.UnionType, typing.Union):
         kept = [each for each in get_args(annotation) if each is not types.NoneType]
-        if len(kept) == 1:
-            return plain_type(kept[0])
-    if annotation == tuple[int, ...]:
-        return tuple
-    if annotation in (int, float, bool, str):
+        return plain_type(kept[0]) if len(kept) == 1 else _refuse(annotation)
+    if annotation in (*PLAIN_TYPES, *LISTS):
         return annotation
+    return _refuse(annotation)
+
+
+def _refuse(annotation: Any) -> Any:
     raise TypeError(
-        f"A column cannot hold {annotation}: use int, float, bool, str or tuple[int, ...]."
+        f"A column cannot hold {annotation}: use int, float, bool, str, a tuple such as "
+        "tuple[int, ...], or a frozen dataclass of such fields."
     )
 
 
-def _seen_by_check() -> list[str]:
-    return [each.name for each in fields(Check) if each.name not in _COUNTED_IN_RATE]
+def _types(kind: type) -> Iterator[tuple[str, ColumnType]]:
+    """List the columns of a dataclass: of a field that holds one of several, all of theirs."""
+    found: dict[str, ColumnType] = {}
+    for each in fields(kind):
+        annotation = _annotation(kind, each.name)
+        inner = members(annotation)
+        if not inner:
+            try:
+                found.setdefault(each.name, plain_type(annotation))
+            except TypeError as error:
+                raise TypeError(f"{kind.__name__}.{each.name}: {error}") from None
+            continue
+        found[each.name + KIND] = str
+        for member in inner:
+            for name, column in _types(member):
+                if name == KIND[1:]:
+                    raise TypeError(
+                        f"{member.__name__}.kind: the column {each.name}{KIND} holds the "
+                        "name of the class. Call the field something else."
+                    )
+                found.setdefault(f"{each.name}.{name}", column)
+    return iter(found.items())
 
 
-def _result_types() -> dict[str, type]:
+def _defaults(kind: type) -> dict[tuple[str, str | None], Any]:
+    """Return each field's default by dotted name and by the class that holds the field."""
+    return dict(_walk_defaults(kind, "", None))
+
+
+def _required(kind: type) -> set[str]:
     return {
-        "outcome": str,
-        "updates": int,
-        "solved_at": int,
-        "zero_errors_at": int,
-        "clip_threshold": float,
-        "test_errors": tuple,
-        "error_rate": float,
-        "error_rate_of": int,
-        **dict.fromkeys(_seen_by_check(), float),
-        "engine": str,
-        "numerics_id": str,
+        name
+        for (name, _), value in _defaults(kind).items()
+        if value is dataclasses.MISSING or name.endswith(KIND)
     }
+
+
+def _walk_defaults(
+    kind: type, prefix: str, holder: str | None
+) -> Iterator[tuple[tuple[str, str | None], Any]]:
+    for each in fields(kind):
+        name = prefix + each.name
+        inner = members(_annotation(kind, each.name))
+        if not inner:
+            yield (name, holder), default_of(each)
+            continue
+        yield (name + KIND, holder), dataclasses.MISSING
+        for member in inner:
+            yield from _walk_defaults(member, f"{name}.", member.__name__)
+
+
+def kinds_in(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the class of each field that holds a dataclass, by the name of the field."""
+    return {n.removesuffix(KIND): v for n, v in row.items() if n.endswith(KIND)}
+
+
+def _holder(name: str) -> str:
+    """Return the field whose dataclass has a column; empty for a field of the trial.
+
+    Example:
+        >>> _holder("task.length"), _holder("task.kind"), _holder("lr")
+        ('task', '', '')
+    """
+    return name.removesuffix(KIND).rpartition(".")[0]
+
+
+@functools.cache
+def _annotations(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _annotation(kind: type, name: str) -> Any:
+    return _annotations(kind)[name]
+
+
+def _until_outcome(row: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    for name, value in row.items():
+        if name == "outcome":
+            return
+        yield name, value

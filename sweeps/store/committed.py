@@ -7,9 +7,11 @@ committed: it is not trained twice.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rnnlab import Trial
+from typing import Any
+
 from sweeps.store.standing import Standing, standings_in
 from sweeps.store.store import Store
+from sweeps.store.trial_id import id_of
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Done:
             if before is None or before.updates <= standing.updates:
                 self.standings[name] = standing
 
-    def of(self, trial: Trial, budget: int) -> Standing | None:
+    def of(self, trial: Any, budget: int) -> Standing | None:
         """Give the standing of a trial that has become done at a budget since the plan."""
-        standing = self.standings.get(trial.trial_id)
+        standing = self.standings.get(id_of(trial))
         return standing if standing and standing.done(budget) else None

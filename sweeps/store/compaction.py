@@ -3,13 +3,10 @@
 import hashlib
 
 from sweeps.store.newest_rows import without_repeats
-from sweeps.store.parquet import serialised
 from sweeps.store.parts import Parts
 
 MERGE_ABOVE = 1000
 """Parts beyond which compaction merges the small ones."""
-
-
 SMALL_BYTES = 4 * 2**20
 
 
@@ -30,6 +27,6 @@ def merge_small(parts: Parts, key: list[str], above: int = MERGE_ABOVE) -> None:
     small = [n for n in parts.names() if n in sizes and sizes[n].size < SMALL_BYTES]
     found = parts.read(small)
     merged_id = hashlib.sha256("\n".join(found.hashes).encode()).hexdigest()[:32]
-    parts.put(merged_id, serialised(without_repeats(found.table, key)))
+    parts.put(merged_id, parts.schema.serialised(without_repeats(found.table, key)))
     for name in found.hashes:
         parts.place.remove(name)

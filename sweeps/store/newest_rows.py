@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rnnlab.spec import SHOWN_DIGITS
 from sweeps.errors import NondeterminismError
+from sweeps.store.trial_id import SHOWN_DIGITS
 
 
 def furthest(table: pa.Table, key: list[str]) -> pa.Table:
@@ -67,6 +67,8 @@ def _require_agreement(table: pa.Table, names: list[str]) -> None:
 
 def _same_bits(a: pa.Array, b: pa.Array) -> pa.Array:
     """Compare two columns: NaN equals NaN, 0.0 is not −0.0, null equals null."""
+    if pa.types.is_null(a.type):
+        return pa.array([True] * len(a))
     if pa.types.is_list(a.type):  # which Arrow cannot compare
         return pa.array([x == y for x, y in zip(a.to_pylist(), b.to_pylist(), strict=True)])
     if pa.types.is_floating(a.type):

@@ -1,41 +1,189 @@
-"""Tables as Parquet bytes: written with checksums, read with them, never by faith."""
+"""Tables as Parquet bytes: written with page checksums, and read with them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sweeps.errors import NewerSchemaError
-from sweeps.store.columns import task_defaults, trial_defaults
+from sweeps.errors import NewerSchemaError, StoreError
+from sweeps.store.columns import FIRST, KIND, LAST, Columns, ColumnType
 
 SCHEMA_NUMBER = 1
 """Counted up where a column changes its meaning; a new column alone does not need it."""
-KEY = {"trial_id", "numerics_id"}
-"""Columns without which a file is no part."""
+KEY = ("trial_id", "numerics_id")
+"""Columns without which a file is not a part."""
 _NUMBER = b"rnnlab_schema"
-_ARROW = {
+_METADATA = {_NUMBER: str(SCHEMA_NUMBER)}
+_ARROW: dict[ColumnType, pa.DataType] = {
     int: pa.int64(),
     float: pa.float64(),
     bool: pa.bool_(),
     str: pa.string(),
-    tuple: pa.list_(pa.int64()),
+    tuple[int, ...]: pa.list_(pa.int64()),
+    tuple[float, ...]: pa.list_(pa.float64()),
+    tuple[str, ...]: pa.list_(pa.string()),
 }
 
-
-def schema(columns: Mapping[str, type]) -> pa.Schema:
-    """Give the Arrow schema of a table with these columns, with its number."""
-    listed = [(name, _ARROW[kind]) for name, kind in columns.items()]
-    return pa.schema(listed, metadata={_NUMBER: str(SCHEMA_NUMBER)})
+What = Literal["results", "checks"]
 
 
-def table_of(rows: list[dict[str, Any]], columns: Mapping[str, type]) -> pa.Table:
-    """Make a table of rows."""
-    return pa.Table.from_pylist(rows, schema=schema(columns))
+@dataclass(frozen=True)
+class Schema:
+    """The columns of results or of checks: how rows become a table, and a table bytes.
+
+    A column that holds its default in every row is not written, unless the columns say so;
+    reading adds it. So a field that is added to a trial later changes no bytes of old
+    tables, and old tables read as if they had it.
+    """
+
+    columns: Columns
+    what: What
+
+    def table_of(self, rows: list[dict[str, Any]]) -> pa.Table:
+        """Return a table of rows, with the columns of today.
+
+        Raises:
+            StoreError: If a value does not fit its column.
+        """
+        known = self._known()
+        others = dict.fromkeys(n for row in rows for n in row if n not in known)
+        try:
+            arrays = {
+                name: pa.array([row.get(name) for row in rows], _ARROW[kind])
+                for name, kind in known.items()
+            }
+            arrays |= {n: pa.array([row.get(n) for row in rows]) for n in others}
+        except pa.ArrowException as error:
+            raise StoreError(f"A result cannot be written: {error}") from None
+        return self._ordered(arrays)
+
+    def conformed(self, table: pa.Table) -> pa.Table:
+        """Return a table with the columns of today.
+
+        A field of the trial that the table lacks has its default: a field at its default is
+        not part of the trial's id. Any other column that it lacks was not measured.
+
+        Raises:
+            NewerSchemaError: If a later version wrote it.
+            StoreError: If a field of the trial is of another type today.
+            ValueError: If it is not a part of a sweep.
+        """
+        present = set(table.column_names)
+        if lacking := sorted(set(KEY) - present):
+            raise ValueError(f"no column {', '.join(lacking)}")
+        _require_known_number(table)
+        if self.columns.kind is None:
+            return table.replace_schema_metadata(_METADATA)
+        known = self._known()
+        others = [name for name in table.column_names if name not in known]
+        if others and not self._open:
+            raise NewerSchemaError(f"columns {', '.join(sorted(others))}, unknown here")
+        arrays = {
+            name: self._cast(table, name, _ARROW[kind])
+            if name in present
+            else self._missing(table, name, _ARROW[kind])
+            for name, kind in known.items()
+        }
+        return self._ordered(arrays | {name: table[name] for name in others}, table)
+
+    def concat(self, tables: Sequence[pa.Table]) -> pa.Table:
+        """Join conformed tables; a column that one lacks is null there.
+
+        Raises:
+            StoreError: If a column holds words in one and numbers in another.
+        """
+        some = [each for each in tables if len(each)] or list(tables)[:1]
+        if all(each.schema == some[0].schema for each in some):
+            return pa.concat_tables(some)
+        try:
+            joined = pa.concat_tables(some, promote_options="permissive")
+        except pa.ArrowException as error:
+            raise StoreError(f"Results do not fit together: {error}") from None
+        return self._ordered({name: joined[name] for name in joined.column_names})
+
+    def serialised(self, table: pa.Table) -> bytes:
+        """Return a conformed table as Parquet; equal tables give equal bytes."""
+        return serialised(table.drop_columns(list(self._left_out(table))))
+
+    @property
+    def _open(self) -> bool:
+        return self._fixed is None
+
+    @property
+    def _fixed(self) -> Mapping[str, ColumnType] | None:
+        return self.columns.result if self.what == "results" else self.columns.check
+
+    def _known(self) -> dict[str, ColumnType]:
+        """Return the columns whose type is known beforehand, in order."""
+        own = self.columns.trial_types() if self.what == "results" else {}
+        first = FIRST if self.what == "results" else {"update": int}
+        last = LAST if self.what == "results" else {"numerics_id": str}
+        return {"trial_id": str, **own, **(self._fixed or {**first, **last})}
+
+    def _ordered(self, arrays: dict[str, Any], of: pa.Table | None = None) -> pa.Table:
+        """Return a table in the order of today; what is not known comes sorted by name.
+
+        Fields of the trial come before `outcome`, those that its type no longer has too.
+        """
+        known = list(self._known())
+        others = sorted(name for name in arrays if name not in known)
+        fields = [] if of is None else _before_outcome(of)
+        gone = [name for name in others if name in fields]
+        measured = [name for name in others if name not in gone]
+        names = known
+        if self._open:
+            end = known.index("outcome") if "outcome" in known else 1
+            last = known.index("engine") if "engine" in known else known.index("numerics_id")
+            names = [*known[:end], *gone, *known[end:last], *measured, *known[last:]]
+        types = [pa.field(name, arrays[name].type) for name in names]
+        return pa.Table.from_arrays(
+            [arrays[name] for name in names], schema=pa.schema(types, metadata=_METADATA)
+        )
+
+    def _cast(self, table: pa.Table, name: str, to: pa.DataType) -> Any:
+        try:
+            return table[name].cast(to)
+        except pa.ArrowException as error:
+            if name in self.columns.trial_types() and self.columns.result is None:
+                raise StoreError(
+                    f"The results hold {name!r} as {table[name].type}, but the trials of "
+                    f"today as {to}. Call the new field something else, or choose another "
+                    "--results DIR."
+                ) from None
+            raise ValueError(" ".join(str(error).split())) from None
+
+    def _missing(self, table: pa.Table, name: str, kind: pa.DataType) -> Any:
+        """Return the default of a field in each row; null for what was not measured."""
+        if self.what == "checks" or name not in self.columns.trial_types():
+            return pa.nulls(len(table), kind)
+        inner = [n for n in table.column_names if n.endswith(KIND) and name.startswith(n[:-4])]
+        if not inner:
+            return pa.array([self.columns.default(name, {})] * len(table), kind)
+        rows = zip(*(table[n].to_pylist() for n in inner), strict=True)
+        names = [n.removesuffix(KIND) for n in inner]
+        kinds = [dict(zip(names, row, strict=True)) for row in rows]
+        return pa.array([self.columns.default(name, each) for each in kinds], kind)
+
+    def _left_out(self, table: pa.Table) -> Iterable[str]:
+        """Name the columns that hold their default in every row."""
+        for name in table.column_names:
+            if name in self.columns.always or name in (*KEY, *FIRST, "update"):
+                continue
+            if name.endswith(KIND) or (
+                self.what == "results"
+                and name in self.columns.trial_types()
+                and not self.columns.has_default(name)
+            ):
+                continue
+            column = table[name].combine_chunks()
+            if _same(column, self._missing(table, name, column.type)):
+                yield name
 
 
 def serialised(table: pa.Table) -> bytes:
-    """Write a table as Parquet; equal tables give equal bytes."""
+    """Return a table as Parquet."""
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
@@ -60,35 +208,7 @@ def parsed(data: bytes) -> pa.Table:
         raise ValueError(" ".join(str(error).split())) from None
 
 
-def conformed(table: pa.Table, columns: Mapping[str, type]) -> pa.Table:
-    """Give a table the columns of today.
-
-    A column that it has not came later: a field of the trial had its default then, since
-    a field at its default is no part of the `trial_id`; anything else was not looked for.
-
-    Raises:
-        NewerSchemaError: If a later version wrote it.
-        ValueError: If it is no part of a sweep.
-    """
-    wanted, present = schema(columns), set(table.column_names)
-    if not present >= KEY:
-        raise ValueError(f"no column {', '.join(sorted(KEY - present))}")
-    _require_known_schema(table)
-    if unknown := present - set(wanted.names):
-        raise NewerSchemaError(f"columns {', '.join(sorted(unknown))}, unknown here")
-    try:
-        filled = [
-            table[each.name].cast(each.type)
-            if each.name in present
-            else _defaults(table, each)
-            for each in wanted
-        ]
-    except (pa.ArrowException, KeyError) as error:
-        raise ValueError(" ".join(str(error).split())) from None
-    return pa.Table.from_arrays(filled, schema=wanted)
-
-
-def _require_known_schema(table: pa.Table) -> None:
+def _require_known_number(table: pa.Table) -> None:
     written = (table.schema.metadata or {}).get(_NUMBER, b"1")
     if not written.isdigit():
         raise ValueError(f"schema number {written!r}")
@@ -96,10 +216,15 @@ def _require_known_schema(table: pa.Table) -> None:
         raise NewerSchemaError(f"schema {written.decode()}; this one knows {SCHEMA_NUMBER}")
 
 
-def _defaults(table: pa.Table, missing: pa.Field) -> pa.Array:
-    if missing.name in (fields := trial_defaults()):
-        return pa.array([fields[missing.name]] * len(table), missing.type)
-    if missing.name in (of_task := task_defaults()) and "task.kind" in table.column_names:
-        kinds = table["task.kind"].to_pylist()
-        return pa.array([of_task[missing.name].get(kind) for kind in kinds], missing.type)
-    return pa.nulls(len(table), missing.type)
+def _before_outcome(table: pa.Table) -> list[str]:
+    names = table.column_names
+    return names[: names.index("outcome")] if "outcome" in names else []
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two columns hold equal values; null equals null."""
+    if pa.types.is_list(one.type) or pa.types.is_null(one.type):
+        return one.to_pylist() == [
+            None if each is None else list(each) for each in other.to_pylist()
+        ]
+    return one.equals(other)

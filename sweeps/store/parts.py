@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from sweeps.errors import NondeterminismError
 from sweeps.storage.place import Place, joined
-from sweeps.store.parquet import conformed, parsed, serialised, table_of
+from sweeps.store.parquet import Schema, parsed
 
 ENDING = ".parquet"
 HASH_DIGITS = 32
@@ -49,7 +49,7 @@ class Parts:
     """Parts with the same columns, in one place."""
 
     place: Place
-    columns: Mapping[str, type]
+    schema: Schema
 
     def names(self) -> list[str]:
         """List them, sorted."""
@@ -68,7 +68,7 @@ class Parts:
         Raises:
             NondeterminismError: If one was there with other rows.
         """
-        data = serialised(table_of(rows, self.columns))
+        data = self.schema.serialised(self.schema.table_of(rows))
         for name in self.names():
             if name.startswith(part_id) and self._same(name, data):
                 return name
@@ -87,7 +87,7 @@ class Parts:
             FileNotFoundError: If one is no longer there: another process merged it.
             NewerSchemaError: If a later version wrote one.
         """
-        tables: list[pa.Table] = [table_of([], self.columns)]
+        tables: list[pa.Table] = [self.schema.table_of([])]
         hashes: dict[str, str] = {}
         damages: dict[str, Damage] = {}
         for name, data in self._fetched(names):
@@ -96,7 +96,7 @@ class Parts:
                 hashes[name] = sha256(data)
             except ValueError as error:
                 damages[name] = Damage(joined(self.place, name), str(error))
-        return Read(pa.concat_tables(tables), hashes, damages)
+        return Read(self.schema.concat(tables), hashes, damages)
 
     def damaged(self) -> dict[str, Damage]:
         """Check all parts, by their hash where their name has it, else by reading them."""
@@ -118,7 +118,7 @@ class Parts:
 
     def _table(self, name: str, data: bytes) -> pa.Table:
         _require_hash(name, data)
-        return conformed(parsed(data), self.columns)
+        return self.schema.conformed(parsed(data))
 
     def _same(self, name: str, data: bytes) -> bool:
         """Say whether a sound part has the rows of `data`; bytes may be another library's.
@@ -131,7 +131,8 @@ class Parts:
         except (FileNotFoundError, ValueError):
             return False
         # Bytes are compared, not values: NaN equals NaN, and 0.0 is not -0.0.
-        if serialised(there) == serialised(conformed(parsed(data), self.columns)):
+        new = self.schema.conformed(parsed(data))
+        if self.schema.serialised(there) == self.schema.serialised(new):
             return True
         raise NondeterminismError(
             f"{joined(self.place, name)} holds other numbers than the same trials gave "

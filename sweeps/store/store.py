@@ -16,29 +16,23 @@ import hashlib
 import json
 import logging
 import secrets
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rnnlab import Result, Trial
-from rnnlab.checkpoint import CheckpointFolder
 from sweeps.errors import StoreError
 from sweeps.storage.place import Place, joined
-from sweeps.store.columns import (
-    history_rows,
-    history_types,
-    result_columns,
-    table_types,
-    trial_columns,
-)
+from sweeps.storage.retrying import Patient
+from sweeps.store.checkpoints import CheckpointFolder
+from sweeps.store.columns import Columns
 from sweeps.store.compaction import merge_small
 from sweeps.store.newest_rows import furthest, without_repeats
-from sweeps.store.parquet import conformed, parsed, serialised
+from sweeps.store.parquet import Schema, parsed
 from sweeps.store.parts import Damage, Parts, Read, sha256
+from sweeps.store.result import Result
 from sweeps.store.standing import Standing, standings_in
 
 log = logging.getLogger(__name__)
@@ -52,21 +46,43 @@ ATTEMPTS_TO_READ = 5
 """How often reading begins again where another process merges parts meanwhile."""
 
 
+def open_store(place: Place, columns: Columns | None = None) -> "Store":
+    """Open the results of a sweep; a disk or a server that fails is tried again.
+
+    Args:
+        place: The sweep's results folder.
+        columns: Those of its trials, where their type is known.
+    """
+    return Store(Patient(place), columns or Columns())
+
+
 @dataclass(frozen=True)
 class Store:
     """The results of one sweep."""
 
     place: Place
+    columns: Columns = field(default_factory=Columns)
+    """Those of its trials; without them a result has the columns that its parts have."""
+
+    @property
+    def results(self) -> Schema:
+        """The columns of results."""
+        return Schema(self.columns, "results")
+
+    @property
+    def checks(self) -> Schema:
+        """The columns of checks."""
+        return Schema(self.columns, "checks")
 
     @property
     def parts(self) -> Parts:
         """The committed results."""
-        return Parts(self.place / "parts", table_types())
+        return Parts(self.place / "parts", self.results)
 
     @property
     def history_parts(self) -> Parts:
         """The committed histories."""
-        return Parts(self.place / "history", history_types())
+        return Parts(self.place / "history", self.checks)
 
     @property
     def attempts(self) -> Place:
@@ -100,7 +116,7 @@ class Store:
 
     def commit(
         self,
-        finished: Iterable[tuple[Trial, Result]],
+        finished: Iterable[tuple[Any, Result]],
         *,
         committed: Mapping[str, Standing] | None = None,
     ) -> str:
@@ -124,10 +140,10 @@ class Store:
         checks = [
             row
             for result, after in zip(results, since, strict=True)
-            for row in history_rows(result, after)
+            for row in result.history(after)
         ]
         self.history_parts.commit(_part_id(results, since), checks)
-        rows = [{**trial_columns(t), **result_columns(r)} for t, r in pairs]
+        rows = [{**self.columns.of_trial(trial), **result.row()} for trial, result in pairs]
         return self.parts.commit(_part_id(results), rows)
 
     def read(self) -> pa.Table:
@@ -185,34 +201,6 @@ class Store:
             raise _not_written(self.place, error) from None
         return joined(self.place, TABLE)
 
-    def mend(self) -> list[str]:
-        """Check all parts, and set aside those that are damaged.
-
-        A result whose history is damaged is set aside as well: a trial is finished when
-        both are there.
-
-        Returns:
-            What was done, a line each; empty where all is well.
-        """
-        harmed = self.history_parts.damaged()
-        said = _set_aside(self.parts, self.parts.damaged())
-        if harmed:
-            # Results first: killed in between, the harmed history still tells what to do.
-            said += _set_aside(self.parts, self._without_history())
-        return said + _set_aside(self.history_parts, harmed)
-
-    def _without_history(self) -> dict[str, Damage]:
-        """Find the parts with a trial of which some check is missing."""
-        sound = self.history_parts.read(self.history_parts.names()).table
-        rows = without_repeats(sound, CHECK)
-        columns = (rows[name].to_pylist() for name in ("trial_id", "numerics_id"))
-        seen = Counter(zip(*columns, strict=True))
-        return {
-            name: Damage(joined(self.parts.place, name), "its history is")
-            for name in self.parts.names()
-            if any(_lacks(row, seen) for row in self.parts.read([name]).table.to_pylist())
-        }
-
     def _current(self) -> Read:
         """Give the table, the hashes of the parts in it, and those that are damaged."""
         names = self.parts.names()
@@ -232,7 +220,7 @@ class Store:
             derived = Read(self.parts.read([]).table, {}, {})
         new = self.parts.read(name for name in names if name not in derived.hashes)
         _warn(new.damages.values())
-        table = furthest(pa.concat_tables([derived.table, new.table]), TRIAL)
+        table = furthest(self.results.concat([derived.table, new.table]), TRIAL)
         return Read(table, {**derived.hashes, **new.hashes}, new.damages)
 
     def _derived(self) -> Read | None:
@@ -243,7 +231,7 @@ class Store:
             hashes = dict(manifest["parts"])
             if sha256(data) != manifest["table"] or not hashes:
                 return None
-            return Read(conformed(parsed(data), table_types()), hashes, {})
+            return Read(self.results.conformed(parsed(data)), hashes, {})
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -252,21 +240,12 @@ class Store:
         if derived is not None and set(derived.hashes) == set(self.parts.names()):
             return
         current = self._current()
-        table = serialised(current.table)
+        table = self.results.serialised(current.table)
         manifest = {"table": sha256(table), "parts": current.hashes}
         text = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
         for name, data in ((TABLE, table), (MANIFEST, text)):
             if not _is(self.place, name, data):
                 self.place.replace(name, data)
-
-
-def _set_aside(parts: Parts, damages: Mapping[str, Damage]) -> list[str]:
-    """Move damaged parts out of the way, and say so."""
-    return [
-        f"{damage.address} is damaged ({damage.why}). It is kept as "
-        f"{parts.place.set_aside(name)}; its trials are trained again"
-        for name, damage in damages.items()
-    ]
 
 
 def _whole(parts: Parts) -> pa.Table:
@@ -279,14 +258,6 @@ def _whole(parts: Parts) -> pa.Table:
         _warn(found.damages.values())
         return found.table
     raise _kept_changing(parts.place)
-
-
-def _lacks(row: Mapping[str, Any], seen: Mapping[tuple[str, str], int]) -> bool:
-    """Say whether fewer checks of a trial are there than it made."""
-    made = row["updates"] // row["check_every"]
-    if row["outcome"] == "diverged" and row["updates"] % row["check_every"] == 0:
-        made -= 1  # it diverged in the update before the check
-    return seen.get((row["trial_id"], row["numerics_id"]), 0) < made
 
 
 def _is(place: Place, name: str, data: bytes) -> bool:

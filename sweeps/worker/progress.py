@@ -11,8 +11,10 @@ class Progress:
     """The trial being trained."""
     update: int = 0
     """Its updates so far."""
-    error_rate: float | None = None
-    """At its last check."""
+    measurement: str = ""
+    """Which measurement is reported of it."""
+    value: float | None = None
+    """What it was at the last check."""
     made: int = 0
     """Updates made by this pack so far, all trials together."""
     update_s: float = 0.0

@@ -1,30 +1,30 @@
 """Train a pack: what a worker does, without Ray.
 
-The one border at which an exception is caught: a crash inside a trial must not take its
-neighbours along. Its traceback goes to `attempts`, and the next run tries it again.
+The one place at which an exception is caught: a crash inside a trial must not affect its
+neighbours. Its traceback goes to `attempts`, and the next run tries it again.
 """
 
 import logging
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from rnnlab import Result, Trial
-from rnnlab.checkpoint import CheckpointFolder
-from rnnlab.engines import Engine
-from rnnlab.state import State
-from rnnlab.train import result_of, training
 from sweeps.errors import UnwritableError
 from sweeps.plan.packs import Pack
+from sweeps.spec.trainer import Trainer
 from sweeps.store.attempts import Attempts
+from sweeps.store.checkpoints import CheckpointFolder, Position
 from sweeps.store.committed import Done
+from sweeps.store.result import Result
 from sweeps.store.standing import Standing
 from sweeps.store.store import Store
-from sweeps.worker.metered_engine import Metered
+from sweeps.store.trial_id import id_of
+from sweeps.worker.metered_trainer import MeteredTrainer
 from sweeps.worker.progress import Progress
+from sweeps.worker.training import CHUNK_S, result_of, training
 
 log = logging.getLogger(__name__)
 
@@ -32,32 +32,35 @@ Ending = Literal["solved", "unsolved", "diverged", "failed"]
 
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
 
-CHUNK_S = 2.0
-"""Seconds between two reports: each costs Ray and the driver about 10 ms of the same cores."""
-
 COMMIT_EVERY_S = 30.0
-"""A pack that lasts longer commits part by part, at least this often."""
+"""A pack that takes longer commits its results at least this often."""
+PRINTED_CHARACTERS = 20_000
+"""Of what a trial's trainer prints, so much of the end is kept."""
 
 
 @dataclass
 class Worker:
-    """What trains packs, one after another, and keeps what they give."""
+    """Trains packs, one after another, and commits their results."""
 
     store: Store
-    engine: Engine
+    trainer: Trainer
     attempts: Attempts
     done: Done
     """What other workers and runs have committed since the plan."""
+    headline: str | None = None
+    """The measurement to report; None: the first of a check."""
     chunk_s: float = CHUNK_S
     """Seconds between two reports, about."""
+    clock: Callable[[], float] = time.thread_time
+    """Measures the trainer's CPU time."""
 
     def train(self, pack: Pack) -> Generator[Progress]:
         """Train a pack's trials one after another and commit their results.
 
-        A trial that has become done since the plan is not trained again.
+        A trial that was finished since the plan is not trained again.
 
         Yields:
-            Progress after each chunk. Closing the iterator keeps a checkpoint of the trial
+            Progress after each chunk. Closing the iterator saves a checkpoint of the trial
             under way and commits what is finished. Where the store fails again and again,
             the last progress says so, as `halted`.
         """
@@ -84,19 +87,19 @@ class PackRun:
     worker: Worker
     pack: Pack
     progress: Progress = field(default_factory=Progress)
-    finished: list[tuple[Trial, Result]] = field(default_factory=list[tuple[Trial, Result]])
+    finished: list[tuple[Any, Result]] = field(default_factory=list[tuple[Any, Result]])
     """Not committed yet."""
-    ended: list[Trial] = field(default_factory=list[Trial])
-    """Solved or diverged, not committed yet: their checkpoints still serve."""
+    ended: list[Any] = field(default_factory=list[Any])
+    """Solved or diverged, not committed yet: their checkpoints are still needed."""
     committed_at: float = field(default_factory=time.monotonic)
-    _metered: Metered = field(init=False)
+    _metered: MeteredTrainer = field(init=False)
 
     def __post_init__(self) -> None:
-        """Count the engine's time from now."""
-        self._metered = Metered(self.worker.engine)
+        """Measure the trainer's time from now."""
+        self._metered = MeteredTrainer(self.worker.trainer, self.worker.clock)
 
     def train(self) -> Generator[Progress]:
-        """Train the trials that are not done yet; see `Worker.train`."""
+        """Train the trials that are not finished yet; see `Worker.train`."""
         self.worker.done.refresh()
         try:
             for trial in self.pack.trials:
@@ -108,41 +111,43 @@ class PackRun:
         yield self.progress
 
     def commit(self) -> None:
-        """Commit what is finished, and then forget the checkpoints that it makes useless."""
+        """Commit what is finished, then discard the checkpoints that are not needed any more."""
         if self.finished:
             known = {**self.pack.committed, **self.worker.done.standings}
             self.worker.store.commit(self.finished, committed=known)
             self.finished.clear()
         for trial in self.ended:
-            self.worker.store.checkpoints.discard(trial)
+            self.worker.store.checkpoints.discard(id_of(trial))
         self.ended.clear()
         self.committed_at = time.monotonic()
 
-    def _train_unless_done(self, trial: Trial) -> Generator[Progress]:
+    def _train_unless_done(self, trial: Any) -> Generator[Progress]:
         standing = self.worker.done.of(trial, self.pack.budget)
         if standing is None:
             yield from self._train(trial)
         else:
             self._count(standing)
 
-    def _train(self, trial: Trial) -> Generator[Progress]:
-        """Train one trial; a crash inside it is written down and ends here."""
+    def _train(self, trial: Any) -> Generator[Progress]:
+        """Train one trial; a crash inside it is recorded and ends here."""
         began_at, made_before = time.monotonic(), self.progress.made
         self._record("started", trial)
         try:
-            state = None
-            with closing(self._states(trial)) as states:
-                for each in states:
-                    state = each
+            position = None
+            with closing(self._positions(trial)) as positions:
+                for each in positions:
+                    position = each
                     yield self.progress
-            assert state is not None
-            result = result_of(trial, state, self.worker.engine, self.pack.budget)
+            assert position is not None
+            result = result_of(trial, position, self._metered, self.pack.budget)
         except UnwritableError:
             raise
-        except Exception as error:  # noqa: BLE001 - the border; see the module
+        except Exception as error:  # noqa: BLE001 - the one place; see the module
             self._record("failed", trial, **_described(error))
             self.progress = _ended(self.progress, "failed")
             return
+        finally:
+            self._record_printed(trial)
         self.finished.append((trial, result))
         if result.outcome != "unsolved":
             self.ended.append(trial)
@@ -157,33 +162,43 @@ class PackRun:
         )
         self.progress = _ended(self.progress, result.outcome)
 
-    def _states(self, trial: Trial) -> Generator[State]:
+    def _positions(self, trial: Any) -> Generator[Position]:
         """Train one trial, adding to the counts of the trials before it in the pack."""
         before, spent, first = self.progress, self._metered.spent, None
-        states = training(
+        positions = training(
             trial,
             budget=self.pack.budget,
-            engine=self._metered,
-            checkpoint=self._checkpoints(trial),
+            trainer=self._metered,
+            checkpoints=self._checkpoints(trial),
             chunk_s=self.worker.chunk_s,
         )
-        with closing(states):
-            for state in states:
-                first = first or state
+        with closing(positions):
+            for position in positions:
+                first = first or position
+                name, value = self._headline(position)
                 self.progress = replace(
                     before,
-                    trial_id=trial.trial_id,
-                    update=state.update,
-                    error_rate=state.checks[-1].error_rate if state.checks else None,
-                    made=before.made + state.update - first.update,
-                    checks=before.checks + len(state.checks) - len(first.checks),
+                    trial_id=id_of(trial),
+                    update=position.update,
+                    measurement=name,
+                    value=value,
+                    made=before.made + position.update - first.update,
+                    checks=before.checks + len(position.checks) - len(first.checks),
                     update_s=spent.update_s,
                     check_s=spent.check_s,
                 )
-                yield state
+                yield position
 
-    def _checkpoints(self, trial: Trial) -> CheckpointFolder:
-        """Give the checkpoints; why one cannot be used is written down."""
+    def _headline(self, position: Position) -> tuple[str, float | None]:
+        """Return the measurement to report, and its value at the last check."""
+        last = dict(position.checks[-1]) if position.checks else {}
+        last.pop("update", None)
+        name = self.worker.headline or next(iter(last), "")
+        value = last.get(name)
+        return name, value if isinstance(value, (int, float)) else None
+
+    def _checkpoints(self, trial: Any) -> CheckpointFolder:
+        """Return the checkpoints; why one cannot be used is recorded."""
         return replace(
             self.worker.store.checkpoints,
             say=lambda why: self._record("restarted", trial, reason=why),
@@ -192,9 +207,14 @@ class PackRun:
     def _count(self, standing: Standing) -> None:
         self.progress = _ended(self.progress, standing.outcome_at(self.pack.budget))
 
-    def _record(self, event: str, trial: Trial, **facts: Any) -> None:
-        about = {"trial_id": trial.trial_id, "pack": self.pack.pack_id}
+    def _record(self, event: str, trial: Any, **facts: Any) -> None:
+        about = {"trial_id": id_of(trial), "pack": self.pack.pack_id}
         self.worker.attempts.record(event, **about, **facts)
+
+    def _record_printed(self, trial: Any) -> None:
+        """Record what the trainer has printed, the end of it where it is long."""
+        if text := self._metered.take_printed():
+            self._record("printed", trial, text=text[-PRINTED_CHARACTERS:])
 
 
 def _ended(progress: Progress, how: Ending) -> Progress:

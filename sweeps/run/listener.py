@@ -1,0 +1,80 @@
+"""What the driver does with what packs report."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.errors import SweepError
+from sweeps.monitor.tracker import Tracker
+from sweeps.run.interrupt import Stop
+from sweeps.store.attempts import Attempts, events
+from sweeps.store.store import Store
+from sweeps.store.trial_id import id_of
+from sweeps.worker.progress import Progress
+
+BEGINNINGS = ("started", "restarted")
+
+
+@dataclass(frozen=True)
+class RunListener:
+    """Hands reports to the tracker, and records what ended a pack for good."""
+
+    tracker: Tracker
+    store: Store
+    attempts: Attempts
+    stop: Stop
+
+    def report(self, number: int, progress: Progress) -> None:
+        """Take in a report; one that nothing can be kept any more stops the run."""
+        self.tracker.report(number, progress)
+        if progress.halted:
+            self.stop.halt(progress.halted)
+
+    def gave_up(self, number: int, error: str, traceback: str) -> None:
+        """Record the trial that was running in a pack that is not tried any more as failed."""
+        try:
+            left = self._left(number)
+            if left:
+                trial = running_trial(left, events(self.store.attempts))
+                self.attempts.record(
+                    "failed", trial_id=id_of(trial), error=error, traceback=traceback
+                )
+        except SweepError as failure:
+            self.stop.halt(str(failure))
+
+    def asked(self) -> bool:
+        """Return whether the run has been asked to stop."""
+        return self.stop.asked
+
+    def _left(self, number: int) -> list[Any]:
+        """Return the trials of a pack that have no result."""
+        budget, standings = self.tracker.work.budget, self.store.standings()
+        found: list[Any] = []
+        for trial in self.tracker.packs[number - 1].trials:
+            standing = standings.get(id_of(trial))
+            if standing is None or not standing.done(budget):
+                found.append(trial)
+        return found
+
+
+def running_trial(left: Sequence[Any], found: Iterable[dict[str, Any]]) -> Any:
+    """Return the trial that was running when a worker died; the others were waiting.
+
+    Args:
+        left: The trials of the pack that have no result, in the order of training.
+        found: What was recorded in the sweep's `attempts`, by time.
+
+    Returns:
+        The one that was started last in this session and has not ended; the first, where
+        none was started.
+    """
+    waiting = {id_of(trial): trial for trial in left}
+    under_way: list[str] = []
+    for event in found:
+        trial_id = event.get("trial_id")
+        if event["event"] == "session":
+            under_way = []
+        elif trial_id in waiting:
+            under_way = [each for each in under_way if each != trial_id]
+            under_way += [trial_id] if event["event"] in BEGINNINGS else []
+    return waiting[under_way[-1]] if under_way else left[0]

@@ -1,0 +1,97 @@
+"""The numerics id of a user's trials: her code, the libraries it imports, the processor."""
+
+import functools
+import hashlib
+import importlib
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from codehash import Search, closure, code_hash
+from codehash.source import read
+
+INSTALLED = ("sweeps", "cluster", "codehash")
+"""Our own packages that move numbers about, wherever they are imported from."""
+SOURCES = ("rnnlab",)
+"""Packages whose code is hashed as the user's is, rather than named by a version."""
+
+
+def own_numerics_id(trial: Any, device: str) -> str:
+    """Return the name of the type and 12 hex digits, such as `Digits-0123456789ab`.
+
+    Without an attribute `numerics` they are a hash of the file that defines the type, of
+    the modules that it imports beside it, of the versions of the libraries that these
+    import, and of the processor. Imports by a computed name are not seen.
+
+    Raises:
+        ValueError: If the type is defined in no file.
+    """
+    kind = type(trial)
+    own = getattr(trial, "numerics", None)
+    if own is None:
+        return _hashed(kind, device)
+    return _named(kind, str(own() if callable(own) else own))
+
+
+@functools.cache
+def _hashed(kind: type, device: str) -> str:
+    file = file_of(kind)
+    files = closure([file], search_from(file))
+    facts = {
+        "code": code_hash(files),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "machine": platform.machine(),
+        "device": device,
+        **_libraries(files.values(), set(files)),
+    }
+    return _named(kind, "\n".join(f"{name}={facts[name]}" for name in sorted(facts)))
+
+
+def _named(kind: type, text: str) -> str:
+    return f"{kind.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def file_of(kind: type) -> Path:
+    """Return the file that defines a class.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is None:
+        raise ValueError(
+            f"{kind.__name__} is defined in no file, so nobody can tell whether its code has "
+            "changed. Write it into a file, or give it an attribute `numerics`."
+        )
+    return Path(file).resolve()
+
+
+def search_from(file: Path) -> Search:
+    """Return where the modules are that a user's file can import from beside it."""
+    found = {name: sys.modules[name].__file__ for name in SOURCES if name in sys.modules}
+    packages = {name: Path(path).parent for name, path in found.items() if path}
+    return Search(packages, (file.parent,), frozenset(INSTALLED))
+
+
+def _libraries(files: Any, ours: set[str]) -> dict[str, str]:
+    """Return the versions of the libraries that some files import, and what they run on."""
+    tops = {each.module.partition(".")[0] for f in files for each in read(f).imports}
+    known = {name.partition(".")[0] for name in ours} | {*INSTALLED, *SOURCES, ""}
+    theirs = sorted(tops - known - sys.stdlib_module_names)
+    found = {name: _version(name) for name in theirs}
+    if "torch" in theirs:
+        torch: Any = importlib.import_module("torch")
+        found["torch.cpu"] = torch.backends.cpu.get_cpu_capability()
+    return found
+
+
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(metadata.packages_distributions())
+
+
+def _version(package: str) -> str:
+    names = sorted(set(_distributions().get(package, ())))
+    return " ".join(f"{name} {metadata.version(name)}" for name in names)

@@ -1,0 +1,120 @@
+"""What `sweeps` knows of a type of trials without training any: columns, cost, engines."""
+
+import functools
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+from sweeps.errors import SweepError, UnknownNameError
+from sweeps.spec.trainer import Trainer
+from sweeps.store.columns import Columns, ColumnType
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What training one trial at a time takes."""
+
+    cpus: float = 1.0
+    """CPU cores."""
+    gpus: float = 0.0
+    """GPUs, or a share of one."""
+
+
+class Described(Protocol):
+    """A description that a type of trials gives of itself, by `describe_trials()`."""
+
+    engines: tuple[str, ...]
+    """Names for `--engine`, the default first; none where there is only one way to train."""
+    result_columns: Mapping[str, ColumnType] | None
+    """The columns of a result in order, `outcome` to `numerics_id`; None: what is measured."""
+    check_columns: Mapping[str, ColumnType] | None
+    """The columns of a check in order, `update` to `numerics_id`; None: what is measured."""
+    always_written: frozenset[str]
+    """Columns that are written even where every row has the default."""
+    headline: str | None
+    """The measurement that is shown while a trial is trained; None: the first."""
+
+    def cost(self, trial: Any) -> float:
+        """Return what an update costs, in any unit."""
+        ...
+
+    def shape(self, trial: Any) -> Hashable:
+        """Return what decides how long an update takes: equal shapes take equally long."""
+        ...
+
+    def assumed_s(self, engine: str | None) -> float:
+        """Return the seconds that a unit of cost takes, where nothing was measured."""
+        ...
+
+    def resources(self, trial: Any) -> Resources:
+        """Return what training the trial takes."""
+        ...
+
+    def trainer(self, engine: str | None, device: str) -> Trainer:
+        """Return what trains such trials in this process; may have to compile."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrialType:
+    """A type of trials and its description."""
+
+    kind: type
+    described: Described
+    columns: Columns = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Derive the columns."""
+        columns = Columns(
+            self.kind,
+            self.described.result_columns,
+            self.described.check_columns,
+            self.described.always_written,
+        )
+        object.__setattr__(self, "columns", columns)
+
+    @staticmethod
+    def of(trial: Any) -> "TrialType":
+        """Return the type of a trial."""
+        return type_of(type(trial))
+
+    def resources(self, trials: Sequence[Any]) -> Resources:
+        """Return what any of some trials takes at most."""
+        found = [self.described.resources(trial) for trial in trials]
+        return Resources(max(each.cpus for each in found), max(each.gpus for each in found))
+
+    def engine(self, asked: str | None) -> str | None:
+        """Return the engine to use.
+
+        Args:
+            asked: What the user asked for; None takes the default.
+
+        Raises:
+            SweepError: If there is no such engine.
+        """
+        engines = self.described.engines
+        if asked is None:
+            return engines[0] if engines else None
+        if not engines:
+            raise SweepError(
+                f"--engine {asked} does nothing: trials of type {self.kind.__name__} have one "
+                "way to be trained. Leave the option out."
+            )
+        if asked not in engines:
+            raise UnknownNameError("engine", asked, engines)
+        return asked
+
+
+@functools.cache
+def type_of(kind: type) -> TrialType:
+    """Return the type of trials of a class.
+
+    Raises:
+        ValueError: If its instances cannot be trials; naming what is missing.
+    """
+    describe = getattr(kind, "describe_trials", None)
+    if describe is not None:
+        return TrialType(kind, cast(Described, describe()))
+    from sweeps.spec.own_trials import OwnTrials
+
+    return TrialType(kind, OwnTrials(kind))

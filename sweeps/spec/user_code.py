@@ -1,0 +1,80 @@
+"""The code of a user's experiment, as text: what a worker imports before it trains.
+
+A trial is pickled by the name of its class. A worker must be able to import that class, on
+another machine too, where the file is not. So the file and the modules that it imports
+beside it travel with the work.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from codehash import closure
+from sweeps.spec.experiment_file import Experiment, load_experiment
+from sweeps.spec.own_numerics import search_from
+
+
+@dataclass(frozen=True)
+class UserCode:
+    """An experiment's file and the modules beside it."""
+
+    path: str
+    """Where the file is on the machine that the experiment was loaded on."""
+    files: Mapping[str, bytes]
+    """The text of each, by its path relative to the folder of the file."""
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "UserCode | None":
+        """Return the code of an experiment; None for one of the package."""
+        if experiment.built_in:
+            return None
+        folder = experiment.path.parent
+        search = search_from(experiment.path)
+        found = closure([experiment.path], search).values()
+        beside = [path for path in found if path.is_relative_to(folder)]
+        packages = {above / "__init__.py" for path in beside for above in path.parents}
+        beside += [each for each in packages if each.is_relative_to(folder) and each.is_file()]
+        return cls(
+            str(experiment.path),
+            {path.relative_to(folder).as_posix(): path.read_bytes() for path in set(beside)},
+        )
+
+    def install(self) -> Experiment:
+        """Import the experiment in this process.
+
+        The user's own folder is used where it has the same code; else a copy is written to
+        the folder for temporary files.
+
+        Raises:
+            ExperimentError: If it cannot be loaded.
+        """
+        path = Path(self.path)
+        if not self._is_in(path.parent):
+            path = self._copied() / path.name
+        return load_experiment(str(path))
+
+    def _is_in(self, folder: Path) -> bool:
+        try:
+            return all(
+                (folder / name).read_bytes() == data for name, data in self.files.items()
+            )
+        except OSError:
+            return False
+
+    def _copied(self) -> Path:
+        """Write the files into a folder that is named by their hash."""
+        digest = hashlib.sha256()
+        for name in sorted(self.files):
+            digest.update(f"{name}\0".encode() + self.files[name] + b"\0")
+        base = Path(tempfile.gettempdir())
+        folder = base / f"rnnlab-code-{os.getuid()}-{digest.hexdigest()[:16]}"
+        for name, data in self.files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            temporary = target.with_name(f".{target.name}.{os.getpid()}")
+            temporary.write_bytes(data)
+            temporary.replace(target)
+        return folder

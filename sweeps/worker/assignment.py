@@ -1,0 +1,66 @@
+"""What all workers of a run are told, and how it travels to them."""
+
+import pickle
+import time
+from dataclasses import dataclass
+
+from sweeps.plan.packs import Pack
+from sweeps.spec.trial_type import Resources, TrialType
+from sweeps.spec.user_code import UserCode
+from sweeps.store.attempts import Attempts
+from sweeps.store.committed import Done
+from sweeps.store.store import Store
+from sweeps.worker.worker import Worker
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What all workers of a run are told."""
+
+    sweep: str
+    packs: list[Pack]
+    store: Store
+    engine: str | None
+    run: int
+    """Number of the run."""
+    known: frozenset[str]
+    """Names of the parts that the plan knew."""
+    resources: Resources
+    """What a worker takes."""
+
+    def worker(self) -> Worker:
+        """Return what trains the packs in this process; may have to compile."""
+        described = TrialType.of(self.packs[0].trials[0]).described
+        device = "cuda" if self.resources.gpus else "cpu"
+        return Worker(
+            self.store,
+            described.trainer(self.engine, device),
+            Attempts(self.store.attempts, self.run),
+            Done.since(self.store, self.known),
+            headline=described.headline,
+            clock=time.process_time if self.resources.cpus > 1 else time.thread_time,
+        )
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An assignment for another process, which may not have the user's classes yet."""
+
+    code: UserCode | None
+    data: bytes
+
+    @classmethod
+    def of(cls, assignment: Assignment, code: UserCode | None) -> "Parcel":
+        """Pack an assignment.
+
+        Args:
+            assignment: What to send.
+            code: The user's code that defines its trials, if it is not of a package.
+        """
+        return cls(code, pickle.dumps(assignment))
+
+    def open(self) -> Assignment:
+        """Import the user's code, then unpack the assignment."""
+        if self.code is not None:
+            self.code.install()
+        return pickle.loads(self.data)

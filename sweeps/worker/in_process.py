@@ -1,0 +1,85 @@
+"""A scheduler without other processes: packs take turns in this one.
+
+For tests of what is not Ray's: the driver, the display, stopping, giving up. Nothing is
+trained in parallel.
+"""
+
+import traceback
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from sweeps.plan.packs import Pack
+from sweeps.worker.assignment import Assignment, Parcel
+from sweeps.worker.progress import Progress
+from sweeps.worker.scheduler import Listener, Setup
+
+MAX_FAILURES = 3
+"""How often a pack is started again whose worker has died."""
+
+
+@contextmanager
+def in_process(setup: Setup) -> Generator["InProcess"]:
+    """Start the scheduler: there is nothing to start."""
+    yield InProcess(setup.workers)
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """Trains packs in this process, `workers` of them in turns."""
+
+    workers: int
+    dashboard = None
+    token_file = None
+
+    def train(self, assignment: Assignment, parcel: Parcel, listener: Listener) -> None:
+        """Train all packs; see `sweeps.worker.scheduler.Scheduler`."""
+        waiting, turns = deque(assignment.packs), deque[Turn]()
+        try:
+            while (waiting or turns) and not listener.asked():
+                while waiting and len(turns) < self.workers:
+                    turns.append(Turn(assignment, waiting.popleft()))
+                turn = turns.popleft()
+                if turn.take(listener):
+                    turns.append(turn)
+        finally:
+            for each in turns:
+                each.end()
+
+
+class Turn:
+    """A pack that is trained, one report a turn."""
+
+    def __init__(self, assignment: Assignment, pack: Pack) -> None:
+        """Begin the pack."""
+        self._assignment, self._pack, self._failures = assignment, pack, 0
+        self._progress = self._begin()
+
+    def take(self, listener: Listener) -> bool:
+        """Train until the next report; return whether the pack goes on."""
+        try:
+            progress = next(self._progress, None)
+        except Exception as error:  # noqa: BLE001 - a worker that died
+            return self._died(error, listener)
+        if progress is None:
+            return False
+        listener.report(self._pack.number, progress)
+        return True
+
+    def end(self) -> None:
+        """Stop in the middle of the pack: the trial under way keeps a checkpoint."""
+        with suppress(Exception):
+            self._progress.close()
+
+    def _begin(self) -> Generator[Progress]:
+        return self._assignment.worker().train(self._pack)
+
+    def _died(self, error: Exception, listener: Listener) -> bool:
+        self._failures += 1
+        if self._failures <= MAX_FAILURES:
+            self._progress = self._begin()
+            return True
+        text = "".join(traceback.format_exception(error))
+        listener.gave_up(self._pack.number, f"{type(error).__name__}: {error}", text)
+        return False

@@ -1,0 +1,99 @@
+"""Measure a trainer's CPU time; what is not in it is overhead. Keep what it prints."""
+
+import io
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+
+from sweeps.spec.trainer import Check, State, Trainer
+from sweeps.store.standing import Outcome
+
+
+MOST_PRINTED = 100_000
+"""Characters of what is printed that are kept in memory; of more, the last half."""
+
+
+@dataclass
+class Spent:
+    """CPU seconds that a trainer has used."""
+
+    update_s: float = 0.0
+    """In updates."""
+    check_s: float = 0.0
+    """In checks."""
+
+
+@dataclass(frozen=True)
+class MeteredTrainer:
+    """A trainer that knows the CPU time it has used, and what it has printed."""
+
+    trainer: Trainer
+    clock: Callable[[], float] = time.thread_time
+    """CPU seconds: of the calling thread, or of all where the trainer uses several."""
+    spent: Spent = field(default_factory=Spent)
+    printed: io.StringIO = field(default_factory=io.StringIO)
+
+    @property
+    def engine(self) -> str | None:
+        """The trainer's."""
+        return self.trainer.engine
+
+    @property
+    def device(self) -> str:
+        """The trainer's."""
+        return self.trainer.device
+
+    def numerics_id(self, trial: Any) -> str:
+        """Return the trainer's."""
+        return self.trainer.numerics_id(trial)
+
+    def start(self, trial: Any) -> State:
+        """Start a trial, counted as updates."""
+        with self._measured("update_s"):
+            return self.trainer.start(trial)
+
+    def advance(
+        self, trial: Any, state: State, update: int, updates: int
+    ) -> tuple[State, int, bool]:
+        """Make updates."""
+        with self._measured("update_s"):
+            return self.trainer.advance(trial, state, update, updates)
+
+    def check(self, trial: Any, state: State, update: int) -> Check:
+        """Check a trial."""
+        with self._measured("check_s"):
+            return self.trainer.check(trial, state, update)
+
+    def outcome(self, trial: Any, checks: Sequence[Check]) -> Outcome | None:
+        """Return the trainer's; too cheap to be measured."""
+        return self.trainer.outcome(trial, checks)
+
+    def summary(
+        self, trial: Any, state: State, checks: Sequence[Check], outcome: Outcome
+    ) -> Check:
+        """Summarise a trial, counted as a check."""
+        with self._measured("check_s"):
+            return self.trainer.summary(trial, state, checks, outcome)
+
+    def take_printed(self) -> str:
+        """Return what was printed since the last call."""
+        text = self.printed.getvalue()
+        self.printed.seek(0)
+        self.printed.truncate()
+        return text
+
+    @contextmanager
+    def _measured(self, part: str) -> Generator[None]:
+        """Add the CPU time of a block; keep what it prints."""
+        began = self.clock()
+        try:
+            with redirect_stdout(self.printed), redirect_stderr(self.printed):
+                yield
+        finally:
+            spent = getattr(self.spent, part) + self.clock() - began
+            setattr(self.spent, part, spent)
+            if self.printed.tell() > MOST_PRINTED:
+                kept = self.take_printed()[-MOST_PRINTED // 2 :]
+                self.printed.write(kept)

@@ -1,0 +1,111 @@
+"""A pilot: train a little of each shape of trial, on all cores at once, and discard it."""
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Hashable
+from typing import Any
+
+from sweeps.errors import SweepError
+from sweeps.plan.plan import Plan
+from sweeps.plan.speeds import Speeds, measured, shape
+from sweeps.spec.trainer import Trainer
+from sweeps.spec.trial_type import TrialType
+from sweeps.spec.user_code import UserCode
+from sweeps.terminal import say
+from sweeps.worker.metered_trainer import MeteredTrainer
+from sweeps.worker.training import training
+
+PILOT_S = 4.0
+SHAPES = 8
+"""Shapes that are measured, the most expensive first; the others are scaled by their cost."""
+WAIT_S = 600.0
+"""How long to wait for a measurement: the engine may have to be compiled first."""
+SLICES = 3
+"""Measurements of each shape by each core: their spread makes the interval."""
+
+Sample = tuple[int, float]
+"""Which of the trials, and the seconds that an update took."""
+
+
+def pilot(
+    work: Plan,
+    engine: str | None,
+    workers: int,
+    code: UserCode | None = None,
+    seconds: float = PILOT_S,
+) -> Speeds:
+    """Measure how fast trials train here, with all cores busy.
+
+    Args:
+        work: What there is to run, at least one trial.
+        engine: What trains, by its name.
+        workers: How many trials to train at a time.
+        code: The user's code, if the trials are of a type of hers.
+        seconds: How long to measure, about, besides starting the processes.
+
+    Raises:
+        SweepError: If nothing can be measured.
+    """
+    trials = examples(work)
+    slice_s = seconds / len(trials) / SLICES
+    kinds = "1 kind" if len(trials) == 1 else f"{len(trials)} kinds"
+    say(f"pilot: training {kinds} of trial in {workers} processes for {seconds:.0f} s")
+    # Leaving the pool ends its processes at once, after Ctrl-C too.
+    with multiprocessing.get_context("spawn").Pool(workers, _prepare, (code,)) as pool:
+        jobs = [pool.apply_async(measure, (trials, engine, slice_s)) for _ in range(workers)]
+        found = [sample for job in jobs for sample in job.get(WAIT_S)]
+    if not found:
+        raise SweepError("The pilot measured nothing: every trial ended at once.")
+    samples = ((trials[place], seconds_each) for place, seconds_each in found)
+    return measured(samples, f"a pilot of {seconds:.0f} s")
+
+
+def _prepare(code: UserCode | None) -> None:
+    """Leave Ctrl-C to the parent, and make the user's classes importable."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if code is not None:
+        code.install()
+
+
+def examples(work: Plan) -> list[Any]:
+    """Choose a trial of each shape, those first of which there is most to do."""
+    first: dict[Hashable, Any] = {}
+    for trial in work.to_run:
+        first.setdefault(shape(trial), trial)
+    return list(first.values())[:SHAPES]
+
+
+def measure(trials: list[Any], engine: str | None, slice_s: float) -> list[Sample]:
+    """Train each trial from its start for some seconds; return seconds per update."""
+    kind = TrialType.of(trials[0])
+    trainer = MeteredTrainer(kind.described.trainer(engine, "cpu"))
+    found: list[Sample] = []
+    for place, trial in enumerate(trials):
+        _warm_up(trial, trainer)
+        for _ in range(SLICES):
+            speed = seconds_per_update(trial, trainer, slice_s)
+            if speed is not None:
+                found.append((place, speed))
+    return found
+
+
+def _warm_up(trial: Any, trainer: Trainer) -> None:
+    """Make an update and a check: what is used for the first time is prepared then."""
+    state, made, diverged = trainer.advance(trial, trainer.start(trial), 0, 1)
+    if made and not diverged:
+        trainer.check(trial, state, made)
+
+
+def seconds_per_update(trial: Any, trainer: Trainer, slice_s: float) -> float | None:
+    """Train a trial from its start for some seconds; return None where it ended at once."""
+    budget = 1_000_000 * trial.check_every
+    positions = training(trial, budget=budget, trainer=trainer, chunk_s=slice_s / 4)
+    began, updates = time.perf_counter(), 0
+    for position in positions:
+        updates = position.update
+        if updates and time.perf_counter() - began >= slice_s:
+            break
+    took = time.perf_counter() - began
+    positions.close()
+    return took / updates if updates and took >= slice_s / 2 else None

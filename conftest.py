@@ -17,6 +17,7 @@ SHAPED = (
     "diagnostics",
     "engines.fused_cpu.engine",
     "engines.fused_cpu.network",
+    "engines.fused_cpu.parameters",
     "engines.plain",
     "init",
     "omega",

@@ -2,41 +2,55 @@
 
 Numba's own cache notices a change of the file that a function stands in, not of the files
 that it imports from: an edited generator would leave stale code and wrong science. So the
-folder is named by a hash of all sources that decide numbers, of Numba and of the processor.
+machine code of a file is in a folder that is named by a hash of that file and of all that it
+imports, of Numba and of the processor. A task's function has another folder than the engine:
+an edited task does not compile the engine again.
 """
 
 import functools
 import hashlib
+import inspect
 import json
+import logging
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from rnnlab.numerics import source_files, source_hash
+from codehash import code_hash
+from rnnlab.numerics import file_of_module, sources
 
 CODE = "*/*.nb[ci]"
 """Numba's files: machine code, and an index for each function."""
 OLD_S = 30 * 86_400.0
+RECORD = "hashes.json"
+"""The hashes of the files in a folder, written once all is compiled."""
+
+_log = logging.getLogger(__name__)
 
 
 @functools.cache
-def cache_folder() -> Path:
-    """Give the folder for machine code, and make it.
+def cache_folder(name: str, *files: Path) -> Path:
+    """Return the folder for the machine code of one thing, and make it.
 
-    It is `$RNNLAB_CACHE`, else `$XDG_CACHE_HOME/rnnlab`, else `~/.cache/rnnlab`, and in it
-    one folder for each installation, state of the sources, Numba and kind of processor.
+    It is in `$RNNLAB_CACHE`, else `$XDG_CACHE_HOME/rnnlab`, else `~/.cache/rnnlab`: one
+    folder for each name, installation, state of the sources, Numba and kind of processor.
+
+    Args:
+        name: What is compiled.
+        files: The sources that it is compiled from; what they import counts as well.
 
     Raises:
         OSError: If it cannot be made or written.
+        ValueError: If a source is not valid Python.
     """
-    folder = _base() / _key()
+    folder = _base() / _key(name, sources(files))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -68,52 +82,52 @@ def _not_written(folder: Path, error: OSError | None = None) -> OSError:
     )
 
 
-def kept(dispatcher: Any) -> Any:
-    """Keep what a Numba function is compiled to."""
-    if has_file(dispatcher.py_func):
-        with keeping():
-            dispatcher.enable_caching()
-    return dispatcher
+def file_of_function(function: Callable[..., Any]) -> Path | None:
+    """Return the file that a function is in.
 
-
-def has_file(function: Callable[..., Any]) -> bool:
-    """Say whether a function stands in a file; one typed at a prompt is not kept."""
-    return Path(function.__code__.co_filename).is_file()
+    None if it was typed at a prompt, or came from another process without its module: then
+    nothing says what it depends on, and its code is not kept.
+    """
+    plain = inspect.unwrap(function)
+    file = file_of_module(plain.__module__)
+    return file if file == Path(plain.__code__.co_filename).resolve() else None
 
 
 @contextmanager
-def keeping() -> Generator[None]:
-    """Let Numba's caches that are made meanwhile lie in our folder."""
+def keeping(folder: Path) -> Generator[None]:
+    """Let Numba's caches that are made meanwhile lie in a folder."""
     import numba.core.config
 
     config: Any = numba.core.config
     before = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_folder())
+    config.CACHE_DIR = str(folder)
     try:
         yield
     finally:
         config.CACHE_DIR = before
 
 
-def compile_once(name: str, compile_all: Callable[[], None]) -> None:
+def compile_once(name: str, folder: Path, compile_all: Callable[[], None]) -> None:
     """Compile, unless some process has done so and left its code unharmed.
 
     Of several processes that start at once, one compiles and the others wait.
 
     Args:
-        name: Of what is compiled.
-        compile_all: Compiles functions that are `kept`.
+        name: What is compiled.
+        folder: Its `cache_folder`.
+        compile_all: Compiles functions, each of which Numba keeps in `folder`.
 
     Raises:
         OSError: If there is no place for compiled code.
     """
-    folder = cache_folder()
-    done = folder / f"{name}.json"
+    done = folder / RECORD
     if _unharmed(done):
         return
     try:
         with FileLock(done.with_suffix(".lock")):
             if not _unharmed(done):
+                if done.exists():
+                    _log.warning("the kept code of %s is damaged: compiling", name)
                 _compile(folder, done, compile_all)
     except OSError as error:
         raise _not_written(folder, error) from None
@@ -155,16 +169,17 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _key() -> str:
+def _key(name: str, files: Mapping[str, Path]) -> str:
     """Hash what machine code depends on, and what Numba asks of a source: place and time."""
     import llvmlite
     import numba
     from numba.core.registry import cpu_target
 
     target: Any = cpu_target.target_context
-    stamps = [f"{path} {path.stat().st_mtime_ns}" for path in source_files()]
+    stamps = [f"{path} {path.stat().st_mtime_ns}" for path in files.values()]
     facts = [
-        source_hash(),
+        name,
+        code_hash(files),
         str(sys.implementation.cache_tag),
         sys.abiflags,
         numba.__version__,

@@ -5,23 +5,28 @@ Numba is imported only when something is compiled: planning a sweep needs none o
 
 import functools
 import inspect
-import logging
-import pickle
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from rnnlab.code_cache import has_file, keeping, kept
+from rnnlab.code_cache import cache_folder, compile_once, file_of_function, keeping
 
-_log = logging.getLogger(__name__)
+DRAW = "void(int64, int64, int64, int64, int64, int64[::1], float64[:, ::1], float64[::1])"
+"""The type of a task's `draw_example`, compiled."""
 
 
 @functools.cache
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(
+    function: Callable[..., Any], signature: str | None = None
+) -> Callable[..., Any]:
     """Compile a scalar function, and every function of ours that it calls, with Numba.
 
     Args:
-        function: Plain Python over scalars and arrays, in a module of `rnnlab`.
+        function: Plain Python over scalars and arrays.
+        signature: Numba's types of its arguments. With it, machine code is kept for the
+            next process; without it, code is compiled in each process, for the types of
+            each call.
 
     Returns:
         The same function, callable from Python and from other compiled functions.
@@ -34,7 +39,14 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         >>> compiled(philox)(1, 2, 3, 4, 5, 6) == philox(1, 2, 3, 4, 5, 6)
         True
     """
-    return kept(_inner(function))
+    if signature is None:
+        return _inner(function)
+    import numba
+
+    compiling = numba.njit(  # pyright: ignore
+        [signature], error_model="numpy", nogil=True, cache=_is_kept(function)
+    )
+    return _compiled_once(function, lambda: compiling(_twin(function)))
 
 
 @functools.cache
@@ -51,21 +63,29 @@ def drawer(draw_example: Callable[..., None]) -> Any:
     """
     import numba
 
-    integer, number = numba.int64, numba.float64
-    rows = number[:, ::1]
-    signature = numba.void(*[integer] * 5, integer[::1], rows, number[::1])
-    twin = _twin(draw_example)
-    try:
-        with keeping():
-            return numba.cfunc(signature, cache=has_file(draw_example))(twin)
-    except (EOFError, pickle.UnpicklingError):
-        _log.warning("the kept code of %s is damaged: compiling", draw_example.__qualname__)
-        return numba.cfunc(signature)(twin)
+    compiling = numba.cfunc(DRAW, cache=_is_kept(draw_example))
+    return _compiled_once(draw_example, lambda: compiling(_twin(draw_example)))
+
+
+def _is_kept(function: Callable[..., Any]) -> bool:
+    return file_of_function(function) is not None
+
+
+def _compiled_once(function: Callable[..., Any], compile_it: Callable[[], Any]) -> Any:
+    """Compile a function, or load its machine code if a process has left it."""
+    file, made = file_of_function(function), list[Any]()
+    if file is None:
+        return compile_it()
+    name = f"{function.__module__}.{function.__qualname__}"
+    folder = cache_folder(name, file, Path(__file__))
+    with keeping(folder):
+        compile_once(name, folder, lambda: made.append(compile_it()))
+        return made[0] if made else compile_it()
 
 
 @functools.cache
 def _inner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function as part of another: only what is called from Python is kept."""
+    """Compile a function in memory, as part of another."""
     import numba
 
     return numba.njit(error_model="numpy", nogil=True)(_twin(function))  # pyright: ignore

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rnnlab.bounds import WRONG_ABOVE
-from rnnlab.tasks import Cost
+from rnnlab.tasks.task import Cost
 
 
 def cost(

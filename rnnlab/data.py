@@ -6,12 +6,19 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from rnnlab.compiled import compiled, drawer
+from rnnlab.compiled import DRAW, compiled, drawer
 from rnnlab.rng import WORD, below, words
-from rnnlab.tasks import Task
+from rnnlab.tasks.task import Task
 
 GROUP = 240
 """Sequences of a check that have one number of steps: the first of them, the next, …"""
+
+
+_FILL = (
+    f"void(FunctionType({DRAW}), int64, int64, int64, int64, int64, int64[::1], "
+    "float64[:, :, ::1], float64[:, ::1])"
+)
+_FILL_WORDS = "void(int64, int64, int64, int64, int64[:, ::1])"
 
 
 class Batch(NamedTuple):
@@ -57,7 +64,7 @@ def draw_batch(
     (steps,) = draw_steps(task, seed, purpose, index, 1, group=first // GROUP).tolist()
     inputs = np.empty((size, 1 if task.one_hot else task.inputs, steps))
     targets = np.empty((size, asked(task, steps)))
-    compiled(_fill)(
+    compiled(_fill, _FILL)(
         drawer(task.draw_example),
         seed,
         purpose,
@@ -89,7 +96,7 @@ def draw_steps(
     """
     drawn = np.zeros((count, 2), np.int64)
     if task.varies:
-        compiled(_fill_words)(seed, purpose, index, group, drawn)
+        compiled(_fill_words, _FILL_WORDS)(seed, purpose, index, group, drawn)
     return _steps(task, drawn)
 
 

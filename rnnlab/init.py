@@ -25,6 +25,7 @@ CONNECTIONS = 15
 SPECTRAL_RADIUS = 0.95
 _STANDARD_DEVIATION = {"sigmoid": 0.01, "basic_tanh": 0.1, "smart_tanh": 0.01}
 _W_IN, _W_REC, _W_OUT, _TARGETS = range(4)
+_FILL = "void(int64, int64, int64, int64[:, ::1])"
 
 
 def initial_parameters(trial: Trial) -> Parameters:
@@ -110,7 +111,7 @@ def uniform_words(
 ) -> Int[np.ndarray, " count"]:
     """Draw `count` uniform 32-bit words for one parameter, as int64."""
     drawn = np.empty((-(-count // 4), 4), dtype=np.int64)
-    compiled(_fill)(seed, parameter, example, drawn)
+    compiled(_fill, _FILL)(seed, parameter, example, drawn)
     return drawn.reshape(-1)[:count]
 
 

@@ -1,96 +1,144 @@
-"""The numerics id: what the bits of a result depend on, besides the trial."""
+"""The numerics id: a name for what the bits of a result depend on, besides the trial.
 
-import ast
+Of the sources, these are the engine, the training loop, the task, and every file of
+`rnnlab` or of the user that one of them imports (`codehash.closure`). A task or an engine
+that they do not import changes no id.
+"""
+
 import functools
 import hashlib
-import io
 import platform
-import tokenize
+import secrets
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from codehash import Search, closure, code_hash
+
+PACKAGE = "rnnlab"
 ROOT = Path(__file__).parent
 
-MOVERS = ("__init__.py", "checkpoint.py", "code_cache.py", "numerics.py")
-"""Sources of `rnnlab` that move numbers about, or name them; all others decide them."""
+NEUTRAL = {
+    "rnnlab.checkpoint": "stores states as they are",
+    "rnnlab.code_cache": "stores machine code, in a folder for each state of its sources",
+    "rnnlab.engines": "chooses an engine; the one that is chosen counts",
+    "rnnlab.numerics": "names numbers",
+}
+"""Modules that decide no number, each with the reason: neither counted nor followed."""
+
+OUTSIDE = frozenset({"codehash", "cluster", "sweeps"})
+"""Packages of this project that decide no number. A user's file may lie beside them."""
+
+LIBRARIES = frozenset({"site-packages", "dist-packages"})
 
 
-def numerics_id(engine: str, **circumstances: str) -> str:
-    """Name the numerics of an engine on this machine: equal ids promise equal bits.
+def numerics_id(name: str, engine: type, task: type, **circumstances: str) -> str:
+    """Return a name for the numerics of an engine on a task: equal ids promise equal bits.
 
     Args:
-        engine: Its name.
-        circumstances: What else its bits depend on: library versions, vector width.
+        name: The engine's.
+        engine: Its class.
+        task: The class of the trial's task.
+        circumstances: What else the bits depend on: library versions, vector width.
 
     Returns:
         The engine's name and 12 hex digits, such as `plain-0123456789ab`.
+
+    Raises:
+        ValueError: If the file of a class cannot be found, or a source is not valid Python.
     """
     facts = {
-        "sources": source_hash(),
+        "sources": source_hash(engine, task),
         "numpy": np.__version__,
         "machine": platform.machine(),
         **circumstances,
     }
-    text = "\n".join(f"{name}={facts[name]}" for name in sorted(facts))
-    return f"{engine}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return _named(name, tuple(sorted(facts.items())))
 
 
 @functools.cache
-def source_hash() -> str:
-    """Hash the sources of `rnnlab` that decide numbers, but for what they say to people."""
-    digest = hashlib.sha256()
-    for source in source_files():
-        digest.update(str(source.relative_to(ROOT)).encode() + b"\0")
-        digest.update(without_words(source.read_text(encoding="utf-8")) + b"\0")
-    return digest.hexdigest()
+def _named(name: str, facts: tuple[tuple[str, str], ...]) -> str:
+    text = "\n".join(f"{fact}={value}" for fact, value in facts)
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def without_words(source: str) -> bytes:
-    r"""Leave comments, docstrings and empty lines out of a Python source.
+@functools.cache
+def source_hash(engine: type, task: type) -> str:
+    """Hash the sources that decide the numbers of an engine on a task.
 
-    A checkpoint goes on under its own numerics id alone, and a better docstring should
-    not end a training of days.
+    A class that was typed at a prompt is in no file: it gets a hash of its own, which no
+    other process shares.
 
-    Example:
-        >>> without_words("x = '#'  # one\n\nclass Y: 'What it is.'\n")
-        b"x = '#'\nclass Y:"
+    Raises:
+        ValueError: As `numerics_id`.
     """
-    text, inside = source.split("\n"), set[int]()  # lines as ast and tokenize count them
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        (row, column), (last, _) = token.start, token.end
-        if token.type == tokenize.COMMENT:
-            text[row - 1] = text[row - 1][:column]
-        elif token.type == tokenize.STRING:
-            inside.update(range(row - 1, last - 1))
-    lines = [line.encode() for line in text]
-    for first, start, last, end in _said(source):
-        kept = lines[first][:start] + lines[last - 1][end:]
-        lines[first:last] = [kept, *[b""] * (last - first - 1)]
-        inside -= set(range(first, last))
-    return b"\n".join(
-        line if row in inside else line.rstrip()
-        for row, line in enumerate(lines)
-        if row in inside or line.strip()
-    )
+    files = [file_of(each) for each in (engine, task)]
+    if None in files:
+        return secrets.token_hex(32)
+    return code_hash(sources([ROOT / "train.py", *(file for file in files if file)]))
 
 
-def _said(source: str) -> list[tuple[int, int, int, int]]:
-    """Find docstrings, last first: first row from 0, its column, last row from 1, its column."""
-    found = [
-        (node.lineno - 1, node.col_offset, node.end_lineno, node.end_col_offset)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    ]
-    return sorted(
-        ((first, start, last, end) for first, start, last, end in found if last and end),
-        reverse=True,
-    )
+@functools.cache
+def c_library() -> str:
+    """Return the name and version of the C library, empty where it does not tell."""
+    return "-".join(platform.libc_ver())
 
 
-def source_files() -> list[Path]:
-    """List the sources of `rnnlab` that decide numbers."""
-    movers = {ROOT / name for name in MOVERS}
-    return [path for path in sorted(ROOT.rglob("*.py")) if path not in movers]
+def sources(files: Iterable[Path]) -> dict[str, Path]:
+    """Return the files that some files import, themselves included, by their modules' names.
+
+    Files of `rnnlab` count, and those beside a user's file or in its package.
+
+    Raises:
+        OSError: If one cannot be read.
+        ValueError: If one is not valid Python.
+    """
+    packages, folders = {PACKAGE: ROOT}, list[Path]()
+    files = list(files)
+    for file in files:
+        if file.is_relative_to(ROOT):
+            continue
+        top = _top(file)
+        if LIBRARIES & set(file.parts):
+            packages.setdefault(top.stem, top.with_suffix(""))
+        else:
+            folders.append(top.parent)
+    return closure(files, Search(packages, tuple(folders), OUTSIDE), NEUTRAL)
+
+
+def file_of(kind: type) -> Path | None:
+    """Return the file that a class was defined in, or None if it was typed at a prompt.
+
+    Raises:
+        ValueError: If its module cannot be found, or does not have it.
+    """
+    module = sys.modules.get(kind.__module__)
+    found = file_of_module(kind.__module__)
+    if module is not None and found is None and kind.__module__ == "__main__":
+        return None
+    if found is None or not hasattr(module, kind.__qualname__.partition(".")[0]):
+        raise ValueError(
+            f"{kind.__qualname__} says that it is from the module {kind.__module__!r}, which "
+            "is not loaded from a Python file, or has no such class. Its numbers depend on "
+            "that file: put the class into a file, and import it by name in each process."
+        )
+    return found
+
+
+def file_of_module(name: str) -> Path | None:
+    """Return the source file of a module that is loaded; None if it has none."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file is None or not file.endswith(".py"):
+        return None
+    path = Path(file).resolve()
+    return path if path.is_file() else None
+
+
+def _top(file: Path) -> Path:
+    """Return the folder of the outermost package that a file is in, or the file itself."""
+    top = file.parent if file.name == "__init__.py" else file
+    while (top.parent / "__init__.py").is_file():
+        top = top.parent
+    return top

@@ -12,7 +12,8 @@ import sys
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from rnnlab.tasks import Task, TemporalOrder
+from rnnlab.tasks.task import Task
+from rnnlab.tasks.temporal_order import TemporalOrder
 
 Initialiser = Literal["sigmoid", "basic_tanh", "smart_tanh"]
 Activation = Literal["logistic", "tanh"]

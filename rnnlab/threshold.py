@@ -12,7 +12,7 @@ planned, interrupted and repeated like any other.
 import math
 from dataclasses import replace
 
-from rnnlab.engines import Engine
+from rnnlab.engines.engine import Engine
 from rnnlab.spec import Trial
 from rnnlab.state import State
 
@@ -61,4 +61,4 @@ def threshold(trial: Trial, engine: Engine) -> float | None:
 
 
 def _key(reference: Trial, engine: Engine) -> tuple[str, str]:
-    return reference.trial_id, engine.numerics_id
+    return reference.trial_id, engine.numerics_id(reference)

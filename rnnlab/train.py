@@ -10,7 +10,7 @@ from rnnlab import rng
 from rnnlab.checkpoint import Checkpoints
 from rnnlab.data import draw_batch
 from rnnlab.diagnostics import largest_singular_value, spectral_radius
-from rnnlab.engines import CHECK_SEQUENCES, Engine
+from rnnlab.engines.engine import CHECK_SEQUENCES, Engine
 from rnnlab.init import initial_parameters
 from rnnlab.result import Check, Result
 from rnnlab.spec import Outcome, Trial, require_budget
@@ -82,7 +82,7 @@ def training(
     """
     require_budget(trial.check_every, budget)
     saved = checkpoint or Checkpoints()
-    kept = saved.load(trial, engine.numerics_id)
+    kept = saved.load(trial, engine.numerics_id(trial))
     state = kept or fresh(trial)
     chunk = 10
     cheap_until = 0.0 if kept else time.monotonic() + CHEAP_S
@@ -95,7 +95,7 @@ def training(
         while not finished(trial, state, budget):
             state, chunk = advance_chunk(clipped, state, engine, chunk, chunk_s)
             if time.monotonic() - saved_at >= checkpoint_every_s:
-                saved.save(trial, engine.numerics_id, state)
+                saved.save(trial, engine.numerics_id(trial), state)
                 kept, saved_at = state, time.monotonic()
             if time.monotonic() - given_at >= chunk_s or finished(trial, state, budget):
                 yield state
@@ -103,7 +103,7 @@ def training(
     finally:
         if state is not kept:
             durable = time.monotonic() >= cheap_until
-            saved.save(trial, engine.numerics_id, state, durable=durable)
+            saved.save(trial, engine.numerics_id(trial), state, durable=durable)
 
 
 def measuring(trial: Trial, engine: Engine, chunk_s: float) -> Generator[State]:
@@ -201,7 +201,7 @@ def result_of(trial: Trial, state: State, engine: Engine, budget: int) -> Result
         clip_threshold=threshold(trial, engine),
         test_errors=errors_by_length(trial, state, engine) if outcome == "solved" else None,
         engine=engine.name,
-        numerics_id=engine.numerics_id,
+        numerics_id=engine.numerics_id(trial),
         checks=state.checks,
     )
 

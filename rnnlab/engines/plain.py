@@ -24,12 +24,12 @@ from rnnlab.clip import (
 )
 from rnnlab.costs import cost, wrong
 from rnnlab.data import GROUP, Batch, draw_batch
-from rnnlab.engines import CHECK_SEQUENCES, Gradients
+from rnnlab.engines.engine import CHECK_SEQUENCES, Gradients
 from rnnlab.numerics import numerics_id
 from rnnlab.omega import Omega, omega, omega_gradient
 from rnnlab.spec import Activation, Trial
 from rnnlab.state import Parameters, State, Totals
-from rnnlab.tasks import Cost
+from rnnlab.tasks.task import Cost
 
 
 class Weights(NamedTuple):
@@ -62,11 +62,12 @@ class Plain:
     device: str = "cpu"
     name: str = "plain"
 
-    @property
-    def numerics_id(self) -> str:
-        """What bits depend on: sources, libraries, precision, device, vector width."""
+    def numerics_id(self, trial: Trial) -> str:
+        """Name what bits depend on: sources, libraries, precision, device, vector width."""
         return numerics_id(
             self.name,
+            type(self),
+            type(trial.task),
             precision=str(self.dtype).removeprefix("torch."),
             device=_device_name(self.device),
             torch=torch.__version__,

@@ -11,7 +11,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/how-to/add-a-task.md").read_text()
-COPIED = ["rnnlab", "sweeps", "cluster", "tests", "conftest.py", "pyproject.toml"]
+COPIED = [
+    "rnnlab",
+    "sweeps",
+    "cluster",
+    "codehash",
+    "tests",
+    "conftest.py",
+    "pyproject.toml",
+]
 
 ENGINES_AGREE = """
 from pathlib import Path

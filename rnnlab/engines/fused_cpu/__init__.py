@@ -7,6 +7,7 @@
 | `products` | products of any shape, cut into tiles |
 | `units` | tanh and eˣ |
 | `network`, `steps` | where numbers lie, padded and aligned |
+| `parameters` | their way in and out |
 | `batches` | a batch is drawn into its place |
 | `inputs` | what enters a step, and its way back |
 | `costs` | what comes out, what it costs, and whether it is wrong |

@@ -3,9 +3,9 @@
 import functools
 import logging
 import math
-import platform
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import llvmlite
@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from rnnlab import rng
-from rnnlab.code_cache import compile_once, kept
+from rnnlab.code_cache import cache_folder, compile_once, keeping
 from rnnlab.compiled import drawer
 from rnnlab.data import (
     GROUP,
@@ -22,7 +22,7 @@ from rnnlab.data import (
     draw_steps,
     draw_steps_of_groups,
 )
-from rnnlab.engines import CHECK_SEQUENCES, Gradients
+from rnnlab.engines.engine import CHECK_SEQUENCES, Gradients
 from rnnlab.engines.fused_cpu import kernel
 from rnnlab.engines.fused_cpu.network import (
     Arrays,
@@ -32,16 +32,16 @@ from rnnlab.engines.fused_cpu.network import (
     Shape,
     Work,
     arrays,
-    load,
-    unload,
     work,
 )
 from rnnlab.engines.fused_cpu.operations import MACHINE
+from rnnlab.engines.fused_cpu.parameters import load, unload
 from rnnlab.init import initial_parameters
-from rnnlab.numerics import numerics_id
+from rnnlab.numerics import c_library, numerics_id
 from rnnlab.spec import Trial
 from rnnlab.state import Parameters, State, Totals
-from rnnlab.tasks import Task, TemporalOrder
+from rnnlab.tasks.task import Task
+from rnnlab.tasks.temporal_order import TemporalOrder
 
 PRODUCT_ROWS = 80
 """Rows of a product for the gradient of W_rec: few enough to stay in the nearest cache."""
@@ -86,14 +86,15 @@ class FusedCpu:
         self._compiled = _compiled()
         self._room = functools.lru_cache(maxsize=ROOMS_KEPT)(_room)
 
-    @property
-    def numerics_id(self) -> str:
-        """What bits depend on. Neither the vector width nor the kind of CPU is among it."""
+    def numerics_id(self, trial: Trial) -> str:
+        """Name what bits depend on; neither the vector width nor the kind of CPU is among it."""
         return numerics_id(
             self.name,
+            type(self),
+            type(trial.task),
             numba=numba.__version__,
             llvmlite=llvmlite.__version__,
-            libm="-".join(platform.libc_ver()),
+            libm=c_library(),
             multiply_add="one rounding" if MACHINE.fused else "two roundings",
         )
 
@@ -179,10 +180,12 @@ class FusedCpu:
 @functools.cache
 def _compiled() -> Compiled:
     """Load the machine code, or compile it, once however many processes ask."""
-    entries = Compiled(
-        kept(kernel.advance), kept(kernel.count_errors), kept(kernel.gradients)
-    )
-    compile_once("fused_cpu", lambda: _try(entries))
+    entries = Compiled(kernel.advance, kernel.count_errors, kernel.gradients)
+    folder = cache_folder("fused_cpu", Path(kernel.__file__))
+    with keeping(folder):
+        for each in entries:
+            each.enable_caching()
+    compile_once("fused_cpu", folder, lambda: _try(entries))
     return entries
 
 

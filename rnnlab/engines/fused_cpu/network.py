@@ -1,4 +1,4 @@
-"""Where numbers lie: padded, aligned arrays, and the way in and out of them.
+"""Where numbers lie: padded, aligned arrays.
 
 A row of hidden units is filled with zeros to a multiple of 16 floats, and begins on a
 cache line. Zeros stay zeros: nothing that is computed from them alone differs from 0.
@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnlab.engines.fused_cpu.microkernel import LANES
-from rnnlab.state import Parameters
 
 _LINE_BYTES = 64
 
@@ -197,29 +196,6 @@ def arrays(shape: Shape, memory: Memory) -> Arrays:
     parts = np.split(flat, ends[:-1])
     views = [part.reshape(each) for part, each in zip(parts, shapes, strict=True)]
     return Arrays(flat, *views)
-
-
-def load(parameters: Parameters, room: Arrays) -> None:
-    """Lay parameters out, rounded to float32; padding is 0 whatever was there before."""
-    outputs, hidden = parameters.w_out.shape
-    room.flat[:] = 0
-    room.w_rec[:, :hidden] = parameters.w_rec
-    room.w_in[:, :hidden] = parameters.w_in.T
-    room.bias[:hidden] = parameters.bias
-    room.w_out[:, :hidden] = parameters.w_out
-    room.bias_out[:outputs] = parameters.bias_out
-
-
-def unload(room: Arrays) -> Parameters:
-    """Copy parameters out, without their padding, as float32."""
-    hidden, outputs = room.w_rec.shape[0], room.w_out.shape[0]
-    return Parameters(
-        w_in=np.ascontiguousarray(room.w_in[:, :hidden].T),
-        w_rec=room.w_rec[:, :hidden].copy(),
-        bias=room.bias[:hidden].copy(),
-        w_out=room.w_out[:, :hidden].copy(),
-        bias_out=room.bias_out[:outputs].copy(),
-    )
 
 
 class Given(NamedTuple):

@@ -1,114 +1,315 @@
-"""The numerics id changes with code that decides numbers, and with nothing that is only said."""
+"""A numerics id changes with what decides the numbers of its engine on its task, and nothing else."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from rnnlab import numerics
+from codehash import code_hash
+from rnnlab import Trial, numerics
+from rnnlab.engines import choose
+from rnnlab.numerics import NEUTRAL, ROOT, file_of, sources
+from rnnlab.tasks import TASKS, Addition, Task
 
-SOURCE = '''"""Square things."""
+SHARED = {
+    "rnnlab.bounds",
+    "rnnlab.compiled",
+    "rnnlab.data",
+    "rnnlab.diagnostics",
+    "rnnlab.engines.engine",
+    "rnnlab.init",
+    "rnnlab.result",
+    "rnnlab.rng",
+    "rnnlab.spec",
+    "rnnlab.state",
+    "rnnlab.tasks.task",
+    "rnnlab.tasks.temporal_order",  # the default of `Trial.task`
+    "rnnlab.threshold",
+    "rnnlab.train",
+}
+OF_AN_ENGINE = {
+    "plain": {"rnnlab.clip", "rnnlab.costs", "rnnlab.engines.plain", "rnnlab.omega"},
+    "fused_cpu": {
+        "rnnlab.engines.fused_cpu.batches",
+        "rnnlab.engines.fused_cpu.costs",
+        "rnnlab.engines.fused_cpu.engine",
+        "rnnlab.engines.fused_cpu.inputs",
+        "rnnlab.engines.fused_cpu.kernel",
+        "rnnlab.engines.fused_cpu.microkernel",
+        "rnnlab.engines.fused_cpu.network",
+        "rnnlab.engines.fused_cpu.operations",
+        "rnnlab.engines.fused_cpu.parameters",
+        "rnnlab.engines.fused_cpu.products",
+        "rnnlab.engines.fused_cpu.steps",
+        "rnnlab.engines.fused_cpu.units",
+    },
+}
+OF_A_TASK = {
+    "Addition": {"addition"},
+    "Memorisation": {"memorisation"},
+    "Multiplication": {"addition", "multiplication"},
+    "RandomPermutation": {"random_permutation"},
+    "TemporalOrder": set[str](),
+    "ThreeBitOrder": {"three_bit_order"},
+}
+PACKAGES = {"rnnlab", "rnnlab.tasks", "rnnlab.engines.fused_cpu"}
+"""Files that only import names for others."""
 
-FACTOR = 2  # how often
-"""A factor."""
+PRINT_IDS = """
+import json
+from rnnlab import Trial
+from rnnlab.engines import choose
+from rnnlab.tasks import TASKS
+import rnnlab.numerics
+from rnnlab.engines import ENGINES
+from rnnlab.engines.fused_cpu.engine import FusedCpu
+FusedCpu.__init__ = lambda self: None  # the kernel need not be compiled for its name
+print(json.dumps({
+    f"{name} {task.__name__}": choose(name).numerics_id(Trial(task=task()))
+    for name in ENGINES
+    for task in TASKS
+} | {"file": rnnlab.__file__}))
+"""
 
 
-def square(x: int) -> int:
-    """Square a number."""
-    sign = "# not a comment"  # but this is one
-    return x**FACTOR + len(sign) - len(sign)
-'''
+def closure_of(engine: str, task: type[Task]) -> set[str]:
+    files = [file_of(type(choose(engine))), file_of(task), ROOT / "train.py"]
+    return set(sources([file for file in files if file]))
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('"""Square things."""', '"""Square\n\nall things.\n"""'),
-        ("  # how often", ""),
-        ('"""A factor."""', ""),
-        ("\n\n\ndef", "\n\n# To be read.\n\ndef"),
-        ('"""Square a number."""', '"""Square a number: 2² = 4."""'),
-    ],
-)
-def test_what_people_read_is_left_out(old: str, new: str) -> None:
-    assert numerics.without_words(SOURCE.replace(old, new, 1)) == numerics.without_words(
-        SOURCE
+@pytest.mark.parametrize("engine", OF_AN_ENGINE)
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.__name__)
+def test_the_sources_that_decide_numbers_are_these(engine: str, task: type[Task]) -> None:
+    own = {f"rnnlab.tasks.{name}" for name in OF_A_TASK[task.__name__]}
+    assert closure_of(engine, task) == SHARED | OF_AN_ENGINE[engine] | own
+
+
+def test_every_source_either_decides_numbers_or_is_known_not_to() -> None:
+    """A new module is seen here: it decides numbers of something, or is `NEUTRAL`."""
+    paths = {path.relative_to(ROOT.parent) for path in ROOT.rglob("*.py")}
+    names = {
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths
+    }
+    decides = {
+        name
+        for engine in OF_AN_ENGINE
+        for task in TASKS
+        for name in closure_of(engine, task)
+    }
+    assert decides.isdisjoint(NEUTRAL)
+    assert names - decides - set(NEUTRAL) == PACKAGES
+
+
+class Copy:
+    """A copy of the package that may be edited."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("rnnlab", "codehash"):
+            unwanted = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT.parent / name, folder / name, ignore=unwanted)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that is in a file of `rnnlab` once."""
+        path = self.folder / "rnnlab" / name
+        text = path.read_text()
+        assert text.count(old) == 1, (name, old)
+        path.write_text(text.replace(old, new))
+
+    def ids(self) -> dict[str, str]:
+        """Return the ids of all engines and tasks, as a process that runs the copy has them."""
+        found = run(PRINT_IDS, self.folder)
+        assert Path(found.pop("file")).is_relative_to(self.folder)
+        return found
+
+    def hashes(self) -> dict[str, str]:
+        """Return the hashes of their sources: quicker, and all of the ids that an edit changes."""
+        root = self.folder / "rnnlab"
+        files = {
+            (engine, task.__name__): [
+                root / each.relative_to(ROOT)
+                for each in (
+                    file_of(type(choose(engine))),
+                    file_of(task),
+                    ROOT / "train.py",
+                )
+                if each
+            ]
+            for engine in OF_AN_ENGINE
+            for task in TASKS
+        }
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(numerics, "ROOT", root)
+            return {" ".join(name): code_hash(sources(files[name])) for name in files}
+
+
+def run(program: str, folder: Path) -> dict[str, str]:
+    """Run a program that prints JSON, with a folder first on its path."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("FACTOR = 2", "FACTOR = 3"),
-        ("# not a comment", "# no comment"),
-        ("    return", "return"),
-        ("    return", "    sign += 'x'\n    return"),
-    ],
-)
-def test_code_is_not(old: str, new: str) -> None:
-    assert numerics.without_words(SOURCE.replace(old, new, 1)) != numerics.without_words(
-        SOURCE
-    )
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """Return the engines and tasks that are not named as before."""
+    assert set(before) <= set(after)
+    return {each for each in before if before[each] != after[each]}
 
 
-def test_a_string_beside_code_takes_no_code_with_it() -> None:
-    assert numerics.without_words("def f(): 'ä'; return 1\n") == b"def f(): ; return 1"
+@pytest.fixture(scope="module")
+def ids(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The ids of a copy that nobody has edited."""
+    return Copy(tmp_path_factory.mktemp("as it is")).ids()
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of `rnnlab` that may be edited."""
-    copied = shutil.copytree(numerics.ROOT, tmp_path / "rnnlab")
-    monkeypatch.setattr(numerics, "ROOT", copied)
-    return copied
+def copy(tmp_path: Path) -> Copy:
+    return Copy(tmp_path)
 
 
-def hashed_after(source: Path, more: str) -> bool:
-    """Say whether more text at the end of a source changes the hash of all."""
-    before = numerics.source_hash.__wrapped__()
-    with source.open("a") as file:
-        file.write(more)
-    return numerics.source_hash.__wrapped__() != before
+ALL = {f"{engine} {task.__name__}" for engine in OF_AN_ENGINE for task in TASKS}
+OF_PLAIN = {each for each in ALL if each.startswith("plain")}
+OF_FUSED = ALL - OF_PLAIN
 
 
-def test_a_new_docstring_keeps_the_hash_of_the_sources_and_new_code_does_not(
-    root: Path,
+def test_where_a_package_is_installed_changes_no_id(ids: dict[str, str]) -> None:
+    here = {
+        f"{engine} {task.__name__}": choose(engine).numerics_id(Trial(task=task()))
+        for engine in OF_AN_ENGINE
+        for task in TASKS
+    }
+    assert ids == here
+
+
+def test_a_new_task_and_a_new_engine_change_no_id(ids: dict[str, str], copy: Copy) -> None:
+    package = copy.folder / "rnnlab"
+    task = (package / "tasks/memorisation.py").read_text()
+    (package / "tasks/recall.py").write_text(task.replace("Memorisation", "Recall"))
+    line = "from rnnlab.tasks.memorisation import Memorisation as Memorisation\n"
+    new = line.replace("memorisation", "recall").replace("Memorisation", "Recall")
+    copy.edit("tasks/__init__.py", line, line + new)
+    engine = (package / "engines/plain.py").read_text()
+    (package / "engines/fused_gpu.py").write_text(engine.replace("Plain", "FusedGpu"))
+    copy.edit("engines/__init__.py", '"plain": _plain}', '"plain": _plain, "gpu": _gpu}')
+    copy.edit(
+        "engines/__init__.py",
+        "def _fused_cpu()",
+        "def _gpu() -> Engine:\n    from rnnlab.engines.fused_gpu import FusedGpu\n\n"
+        "    return FusedGpu()\n\n\ndef _fused_cpu()",
+    )
+    now = copy.ids()
+    assert changed(ids, now) == set()
+    assert {"plain Recall", "gpu Addition"} <= set(now)
+
+
+def test_a_constant_of_a_product_changes_the_ids_of_its_engine(
+    ids: dict[str, str], copy: Copy
 ) -> None:
-    assert not hashed_after(root / "clip.py", '\n"""Of 2013."""  # said again\n')
-    assert hashed_after(root / "clip.py", "\nMORE = 1\n")
+    copy.edit("engines/fused_cpu/products.py", "FLOAT_BYTES = 4", "FLOAT_BYTES = 8")
+    assert changed(ids, copy.ids()) == OF_FUSED
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+EDITS = {
+    "an instruction": (
+        "engines/fused_cpu/microkernel.py",
+        "LANES = 16",
+        "LANES = 8",
+        OF_FUSED,
+    ),
+    "a formula": ("omega.py", "squared >= VALID_BOUND", "squared > VALID_BOUND", OF_PLAIN),
+    "random numbers": ("rng.py", "ROUNDS = 10", "ROUNDS = 9", ALL),
+    "the loop": ("train.py", "SUCCESS_BELOW = 100", "SUCCESS_BELOW = 200", ALL),
+    "the rule of a stop": ("state.py", "c.errors == 0", "c.errors <= 0", ALL),
+    "what tasks share": ("tasks/task.py", "LONGEST = 100_000", "LONGEST = 100", ALL),
+    "a task that others import": (
+        "tasks/addition.py",
+        "NUMBERS_A_BLOCK = 4",
+        "NUMBERS_A_BLOCK = 2",
+        {each for each in ALL if each.endswith(("Addition", "Multiplication"))},
+    ),
+    "a task": (
+        "tasks/memorisation.py",
+        "PATTERNS_COUNTED = 1000",
+        "PATTERNS_COUNTED = 999",
+        {each for each in ALL if each.endswith("Memorisation")},
+    ),
+    "what only stores": ("checkpoint.py", "import io", "import io as io", set[str]()),
+    "words": (
         "rng.py",
-        "spec.py",
-        "state.py",
-        "result.py",
-        "tasks/__init__.py",
-        "engines/fused_cpu/kernel.py",
-        "a_new_one.py",
-    ],
-)
-def test_every_source_that_decides_numbers_is_hashed_and_a_new_one_may(
-    root: Path, name: str
-) -> None:
-    assert hashed_after(root / name, "\nMORE = 1\n")
+        "ROUNDS = 10",
+        '# Philox\nROUNDS = 10  # of 10\n"""Of Philox."""',
+        set[str](),
+    ),
+}
 
 
-@pytest.mark.parametrize("name", numerics.MOVERS)
-def test_a_source_that_moves_them_about_is_not(root: Path, name: str) -> None:
-    assert not hashed_after(root / name, "\nMORE = 1\n")
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_changes_the_ids_of_what_imports_it(copy: Copy, edit: str) -> None:
+    name, old, new, expected = EDITS[edit]
+    before = copy.hashes()
+    copy.edit(name, old, new)
+    assert changed(before, copy.hashes()) == expected
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ('x = """a\n\nb"""\n', 'x = """a\nb"""\n'),
-        ('x = """a  \nb"""\n', 'x = """a\nb"""\n'),
-        ("'aaaa'; 'b'; x = 1\n", "'aaaa'; 'b'; x + 1\n"),
-        ("'''a\u2028b'''\nx = 3\ny = 1\n", "'''a\u2028b'''\nx = 4\ny = 1\n"),
-    ],
-)
-def test_code_in_odd_places_is_not_left_out(one: str, other: str) -> None:
-    assert numerics.without_words(one) != numerics.without_words(other)
+def test_an_id_is_of_an_engine_and_a_kind_of_task() -> None:
+    engine = choose("plain")
+    one = engine.numerics_id(Trial(task=Addition(length=10)))
+    assert one == engine.numerics_id(Trial(task=Addition(length=20), hidden=3))
+    assert one != engine.numerics_id(Trial())
+
+
+def test_what_else_bits_depend_on_changes_an_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    def named(**circumstances: str) -> str:
+        return numerics.numerics_id("one", type(choose("plain")), Addition, **circumstances)
+
+    found = {named(), named(torch="2.0"), named(torch="2.1")}
+    monkeypatch.setattr(numerics.np, "__version__", "0")
+    found.add(named())
+    monkeypatch.setattr(numerics.platform, "machine", lambda: "pdp11")
+    found.add(named())
+    assert len(found) == 5
+    assert all(each.startswith("one-") and len(each) == 16 for each in found)
+
+
+def test_a_class_that_its_module_does_not_have_is_refused() -> None:
+    here = type("Made", (), {"__module__": __name__})
+    with pytest.raises(ValueError, match="Made says that it is from the module"):
+        file_of(here)
+    nowhere = type("Made", (), {"__module__": "nowhere"})
+    with pytest.raises(ValueError, match="'nowhere', which is not loaded from"):
+        file_of(nowhere)
+
+
+TYPED = """
+import json
+from dataclasses import dataclass
+from rnnlab import TemporalOrder, Trial
+from rnnlab.engines import choose
+from rnnlab.train import train
+
+class Typed(TemporalOrder): ...
+class Another(TemporalOrder): ...
+
+def trained(task):
+    one = Trial(task=task(length=10), hidden=3, check_every=2)
+    return train(one, budget=2, engine=choose("plain")).numerics_id
+
+print(json.dumps({"one": trained(Typed), "same": trained(Typed), "other": trained(Another)}))
+"""
+
+
+def test_a_task_typed_at_a_prompt_has_an_id_that_no_other_process_has() -> None:
+    first, second = run(TYPED, ROOT.parent), run(TYPED, ROOT.parent)
+    assert first["one"] == first["same"]
+    assert len({first["one"], first["other"], second["one"], second["other"]}) == 4

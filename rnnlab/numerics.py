@@ -21,10 +21,10 @@ PACKAGE = "rnnlab"
 ROOT = Path(__file__).parent
 
 NEUTRAL = {
-    "rnnlab.checkpoint": "stores states as they are",
     "rnnlab.code_cache": "stores machine code, in a folder for each state of its sources",
     "rnnlab.engines": "chooses an engine; the one that is chosen counts",
     "rnnlab.numerics": "names numbers",
+    "rnnlab.trainer": "hands trials to the training loop of a sweep",
 }
 """Modules that decide no number, each with the reason: neither counted nor followed."""
 

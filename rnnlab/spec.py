@@ -139,6 +139,13 @@ class Trial:
         """The hidden unit that goes with `init`."""
         return "logistic" if self.init == "sigmoid" else "tanh"
 
+    @classmethod
+    def describe_trials(cls) -> Any:
+        """Describe such trials to `sweeps`; see `rnnlab.trainer`."""
+        from rnnlab.trainer import RecurrentTrials
+
+        return RecurrentTrials()
+
     @functools.cached_property
     def trial_id(self) -> str:
         """A hash of the content, 32 hex digits.

@@ -1,12 +1,10 @@
-"""Where a trial stands between two updates: all that is needed to go on."""
+"""Where training is between two updates: all that is needed to continue."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-
-from rnnlab.result import Check
 
 
 class Parameters(NamedTuple):
@@ -51,16 +49,5 @@ class State:
     update: int = 0
     """Updates made so far."""
     totals: Totals = field(default_factory=Totals)
-    checks: tuple[Check, ...] = ()
     diverged: bool = False
     """The last update gave a loss, gradient norm or parameter that is not finite."""
-
-    @property
-    def solved_at(self) -> int | None:
-        """Updates at the first check with under 1 % wrong of 10,000 sequences."""
-        return next((c.update for c in self.checks if c.error_rate < 0.01), None)
-
-    @property
-    def zero_errors_at(self) -> int | None:
-        """Updates at the first check with none wrong."""
-        return next((c.update for c in self.checks if c.errors == 0), None)

@@ -10,13 +10,14 @@ planned, interrupted and repeated like any other.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rnnlab.engines.engine import Engine
+from rnnlab.result import Check
 from rnnlab.spec import Trial
-from rnnlab.state import State
 
-CHECKS = 10
+MEASURED_CHECKS = 10
 """Checks over which the norm is averaged, or fewer where a trial ends before."""
 SEEDS = (0, 1, 2)
 
@@ -36,9 +37,9 @@ def unmeasured(trial: Trial, engine: Engine) -> list[Trial]:
     return [one for one in references(trial) if _key(one, engine) not in _norms]
 
 
-def keep(reference: Trial, engine: Engine, state: State) -> None:
+def keep_norm(reference: Trial, engine: Engine, checks: Sequence[Check]) -> None:
     """Keep the mean norm of a reference that was trained."""
-    norms = [check.grad_norm_mean for check in state.checks]
+    norms = [check.grad_norm_mean for check in checks]
     _norms[_key(reference, engine)] = sum(norms) / len(norms) if norms else math.nan
 
 

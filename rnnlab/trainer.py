@@ -30,19 +30,50 @@ ASSUMED_S = {"fused_cpu": 1.2e-11, "plain": 2.2e-10}
 docs/explanation/performance.md."""
 
 MEASURED = tuple(
-    each.name for each in fields(Check) if each.name not in ("update", "errors", "sequences")
+    each.name
+    for each in fields(Check)
+    if each.name not in ("update", "errors", "sequences")
 )
 """What a check measures besides the errors."""
 
 ALWAYS_WRITTEN = frozenset(
-    (
-        "task.length task.length_max task.values task.positions init hidden batch lr "
-        "clip_norm clip_by clip_multiple omega_weight repair_nonfinite check_every stop "
-        "test_lengths seed solved_at zero_errors_at clip_threshold test_errors error_rate "
-        "error_rate_of engine errors sequences loss grad_norm_mean grad_norm_max "
-        "clipped_share repaired_share omega valid_share spectral_radius "
-        "largest_singular_value"
-    ).split()
+    [
+        "task.length",
+        "task.length_max",
+        "task.values",
+        "task.positions",
+        "init",
+        "hidden",
+        "batch",
+        "lr",
+        "clip_norm",
+        "clip_by",
+        "clip_multiple",
+        "omega_weight",
+        "repair_nonfinite",
+        "check_every",
+        "stop",
+        "test_lengths",
+        "seed",
+        "solved_at",
+        "zero_errors_at",
+        "clip_threshold",
+        "test_errors",
+        "error_rate",
+        "error_rate_of",
+        "engine",
+        "errors",
+        "sequences",
+        "loss",
+        "grad_norm_mean",
+        "grad_norm_max",
+        "clipped_share",
+        "repaired_share",
+        "omega",
+        "valid_share",
+        "spectral_radius",
+        "largest_singular_value",
+    ]
 )
 """The columns of the tables of November 2026. Do not add to them: a later column is written
 only where it holds something, so that old tables keep their bytes."""

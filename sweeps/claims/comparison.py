@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweeps.statistics import success_curve, time_at, wilson
 from sweeps.store.trial_id import id_of

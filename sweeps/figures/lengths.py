@@ -1,10 +1,8 @@
 """How wrong solved models are on sequences of lengths that they were not trained on."""
 
-from typing import Any
-
-
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes

@@ -1,9 +1,7 @@
 """Which problems are solved, and how the error falls on the way."""
 
-from typing import Any
-
-
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes

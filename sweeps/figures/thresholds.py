@@ -1,10 +1,8 @@
 """Success and speed against the threshold of clipping."""
 
-from typing import Any
-
-
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes

@@ -13,8 +13,8 @@ from sweeps.errors import SweepError
 from sweeps.monitor.snapshot import PROGRESS, read_snapshot
 from sweeps.spec.selection import Chosen
 from sweeps.storage.place import DAMAGED, Entry, Place
-from sweeps.store.standing import Standing
 from sweeps.store.checkpoints import glance
+from sweeps.store.standing import Standing
 from sweeps.store.store import MANIFEST, TABLE, Store
 
 Kind = Literal["kept", "derived", "abandoned"]

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sweeps.errors import SweepError
+from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.storage.address import place
 from sweeps.storage.place import Place
-from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.store.attempts import events
+from sweeps.store.checkpoints import glance
 from sweeps.store.columns import Columns
 from sweeps.store.newest_rows import furthest
 from sweeps.store.parts import Parts
-from sweeps.store.checkpoints import glance
 from sweeps.store.repair import repair
 from sweeps.store.store import TRIAL, Store, open_store
 

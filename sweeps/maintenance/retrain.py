@@ -62,9 +62,7 @@ def verify(
         code: The user's code, if the trials are of a type of hers.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(workers, len(drawn)), context, _install, (code,)
-    ) as pool:
+    with ProcessPoolExecutor(min(workers, len(drawn)), context, _install, (code,)) as pool:
         waiting = [pool.submit(verify_one, kept) for kept in drawn]
         try:
             for done in as_completed(waiting):
@@ -98,9 +96,7 @@ def verify_one(kept: Kept) -> Verified:
     return Verified(name, verdict, differences, made_by, ours, drawn_from)
 
 
-def _trained(
-    trial: Any, updates: int, trainer: Trainer
-) -> tuple[Result, tuple[str, ...]]:
+def _trained(trial: Any, updates: int, trainer: Trainer) -> tuple[Result, tuple[str, ...]]:
     """Train a trial to where it ended; also name the global generators that it used.
 
     They are seeded anew before, so that a trainer which draws from one gives other numbers
@@ -122,7 +118,7 @@ def _generators() -> Mapping[str, Callable[[], object]]:
     found: dict[str, Callable[[], object]] = {"random": random.getstate}
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if numpy is not None:
-        found["numpy.random"] = lambda: str(numpy.random.get_state())  # noqa: NPY002
+        found["numpy.random"] = lambda: str(numpy.random.get_state())
     if torch is not None:
         found["torch"] = lambda: torch.get_rng_state().numpy().tobytes()
     return found
@@ -132,7 +128,7 @@ def _reseed() -> None:
     """Seed the global generators from the system, as another process might find them."""
     random.seed()
     if (numpy := sys.modules.get("numpy")) is not None:
-        numpy.random.set_state(numpy.random.RandomState().get_state())  # noqa: NPY002
+        numpy.random.set_state(numpy.random.RandomState().get_state())
     if (torch := sys.modules.get("torch")) is not None:
         torch.seed()
 

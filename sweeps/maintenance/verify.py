@@ -9,13 +9,13 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.errors import SweepError
 from sweeps.maintenance.retrain import VERDICTS, Kept, Row, Verified, verify
 from sweeps.plan.forecast import workers
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
 from sweeps.spec.user_code import UserCode
+from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.terminal import say
 
 

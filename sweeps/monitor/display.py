@@ -11,8 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.monitor.snapshot import Snapshot
+from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.terminal import duration
 
 PLAIN_EVERY_S = 15.0

@@ -4,12 +4,12 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
-from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.monitor.efficiency import Efficiency, of_events, told
 from sweeps.monitor.snapshot import read_snapshot
 from sweeps.plan.plan import plan_of
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import events, failures
+from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.terminal import duration
 
 KINDS = ("solved", "unsolved", "diverged", "failed", "running", "waiting")

@@ -16,8 +16,8 @@ from sweeps.plan.cost import cost
 from sweeps.plan.packs import Pack
 from sweeps.plan.plan import Plan
 from sweeps.spec.describe import described, varying
-from sweeps.worker.progress import Progress
 from sweeps.store.trial_id import id_of
+from sweeps.worker.progress import Progress
 
 KINDS = ("solved", "unsolved", "diverged", "failed")
 RECENT_S = 10.0

@@ -1,10 +1,5 @@
 """A worker died for good: the cause, from what Ray and Tune wrote."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
-from sweeps.store.trial_id import id_of
-
-
 SHORT_OF_MEMORY = "killed due to the node running low on memory"
 """How Ray begins an `OutOfMemoryError`."""
 OUT_OF_MEMORY = (

@@ -6,21 +6,19 @@ says, given how far it is, or to its budget. Each simulated run takes other repl
 measured speed; the interval holds 95 % of the runs.
 """
 
-from typing import Any
-
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from sweeps.plan.plan import Plan
 from sweeps.plan.speeds import Speeds
 from sweeps.statistics import Survival, kaplan_meier
-from sweeps.store.standing import Standing
-from sweeps.terminal import duration
 from sweeps.store.columns import flat
+from sweeps.store.standing import Standing
 from sweeps.store.trial_id import id_of
+from sweeps.terminal import duration
 
 REPLICATES = 3
 """Fewer observations of a cell than this say less than those of the whole sweep."""

@@ -1,11 +1,9 @@
 """Packs: work is cut into what one worker trains in one go."""
 
-from typing import Any
-
-
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sweeps.plan.plan import Plan
 from sweeps.store.standing import Standing
@@ -54,9 +52,7 @@ def packs(work: Plan, size: int) -> list[Pack]:
     return _packs(work, [sound[cut : cut + size] for cut in range(0, len(sound), size)])
 
 
-def packs_by_time(
-    work: Plan, typical: Callable[[Any], float], workers: int
-) -> list[Pack]:
+def packs_by_time(work: Plan, typical: Callable[[Any], float], workers: int) -> list[Pack]:
     """Cut the work into packs that last about equally long, at most.
 
     A pack costs Ray some 50 ms of the workers' cores: two seconds keep that under 5 %,

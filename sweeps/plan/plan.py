@@ -3,11 +3,9 @@
 A set difference over names, so that resuming needs no other state.
 """
 
-from typing import Any
-
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sweeps.plan.cost import cost
 from sweeps.spec.selection import Chosen

@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.plan.plan import Plan, plan_of
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import failures
+from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 
 
 def plan_to_run(chosen: Chosen, max_failures: int) -> Plan:

@@ -13,8 +13,8 @@ from sweeps.storage.address import place
 from sweeps.storage.place import Place, joined
 from sweeps.store.columns import Columns
 from sweeps.store.parts import sha256
-from sweeps.terminal import sweep_command
 from sweeps.store.trial_id import id_of
+from sweeps.terminal import sweep_command
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.errors import SweepError
 from sweeps.storage.address import place
+from sweeps.store.trial_id import SHOWN_DIGITS
 
 KINDS = ("svg", "png", "pdf")
 

@@ -110,7 +110,9 @@ def _differing(
     spec: dict[str, Any], trial_id: str, specs: Specs, here: list[tuple[Found, Any]]
 ) -> dict[str, Any]:
     """Return the fields that are not at their default; all where defaults are not known."""
-    types = [specs[trial_id][2]] if trial_id in specs else [found.columns for found, _ in here]
+    types = (
+        [specs[trial_id][2]] if trial_id in specs else [found.columns for found, _ in here]
+    )
     known = [each for each in types if each.kind is not None]
     fields = known[0].differing(spec) if known else spec
     return {name: value for name, value in fields.items() if name != "trial_id"}
@@ -149,7 +151,7 @@ def _history(found: Found, trial_id: str, numerics_id: str) -> dict[str, list[An
     checks = store.history_of(trial_id, numerics_id)
     columns = checks.drop_columns(["trial_id", "numerics_id"]).to_pydict()
     headline = found.type.described.headline if found.type else None
-    first = [name for name in ("update", headline) if name in columns]
+    first = ["update", *([headline] if headline in columns else [])]
     return {name: columns[name] for name in [*first, *columns]}
 
 

@@ -47,7 +47,9 @@ def trace(history: Mapping[str, Values], paper: Paper) -> list[str]:
     """
     updates = [f"{update:,}" for update in history["update"]]
     checks = f"{len(updates):,} check{'s' * (len(updates) > 1)}"
-    shown = [name for name in history if name not in NOT_SHOWN and _is_numeric(history[name])]
+    shown = [
+        name for name in history if name not in NOT_SHOWN and _is_numeric(history[name])
+    ]
     rows = {name: _numbers(history[name]) for name in shown}
     names = max(map(len, rows))
     cells, widths = _layout(rows, len(updates), paper.width - names - 4)

@@ -133,7 +133,11 @@ def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
 
 
 def _say_plan(
-    chosen: Chosen, work: Plan, options: RunOptions, engine: str | None, code: UserCode | None
+    chosen: Chosen,
+    work: Plan,
+    options: RunOptions,
+    engine: str | None,
+    code: UserCode | None,
 ) -> Estimate | None:
     """Say what will be trained, how long it takes, and who else trains there."""
 
@@ -202,7 +206,7 @@ class Run:
         """Record that the run begins, and say what has changed since the last one."""
         here = circumstances()
         ids = sorted({trainer.numerics_id(trial) for trial in self.work.to_run})
-        for line in changes(self.work, before, ids, here["commit"]):
+        for line in changes(self.work, before, ids[0], here["commit"]):
             say(line)
         self.attempts.record(
             "session",

@@ -1,11 +1,11 @@
 """The end of a run: derive the table, say what was found, give the exit code."""
 
-from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.exit_codes import FAILED
 from sweeps.monitor.efficiency import Efficiency, told
 from sweeps.monitor.status import KINDS, status
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import restarted
+from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.terminal import say, sweep_command
 
 

@@ -14,6 +14,7 @@ as an attribute, a property or a method:
 import dataclasses
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,10 +193,8 @@ def _plain(kind: str, name: object, value: Any, taken: set[str]) -> Any:
             "already. Call the measurement something else."
         )
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
-        try:
+        with suppress(ValueError, RuntimeError):  # more than one entry
             value = value.item()
-        except (ValueError, RuntimeError):
-            pass
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(
@@ -211,5 +210,3 @@ def _finite(value: Any) -> bool:
 def _frozen(kind: type) -> bool:
     parameters = getattr(kind, "__dataclass_params__", None)
     return bool(getattr(parameters, "frozen", False))
-
-

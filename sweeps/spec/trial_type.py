@@ -23,16 +23,30 @@ class Resources:
 class Described(Protocol):
     """A description that a type of trials gives of itself, by `describe_trials()`."""
 
-    engines: tuple[str, ...]
-    """Names for `--engine`, the default first; none where there is only one way to train."""
-    result_columns: Mapping[str, ColumnType] | None
-    """The columns of a result in order, `outcome` to `numerics_id`; None: what is measured."""
-    check_columns: Mapping[str, ColumnType] | None
-    """The columns of a check in order, `update` to `numerics_id`; None: what is measured."""
-    always_written: frozenset[str]
-    """Columns that are written even where every row has the default."""
-    headline: str | None
-    """The measurement that is shown while a trial is trained; None: the first."""
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Names for `--engine`, the default first; none where there is only one way to train."""
+        ...
+
+    @property
+    def result_columns(self) -> Mapping[str, ColumnType] | None:
+        """The columns of a result in order, `outcome` to `numerics_id`; None: what is measured."""
+        ...
+
+    @property
+    def check_columns(self) -> Mapping[str, ColumnType] | None:
+        """The columns of a check in order, `update` to `numerics_id`; None: what is measured."""
+        ...
+
+    @property
+    def always_written(self) -> frozenset[str]:
+        """Columns that are written even where every row has the default."""
+        ...
+
+    @property
+    def headline(self) -> str | None:
+        """The measurement that is shown while a trial is trained; None: the first."""
+        ...
 
     def cost(self, trial: Any) -> float:
         """Return what an update costs, in any unit."""

@@ -36,10 +36,15 @@ class UserCode:
         found = closure([experiment.path], search).values()
         beside = [path for path in found if path.is_relative_to(folder)]
         packages = {above / "__init__.py" for path in beside for above in path.parents}
-        beside += [each for each in packages if each.is_relative_to(folder) and each.is_file()]
+        beside += [
+            each for each in packages if each.is_relative_to(folder) and each.is_file()
+        ]
         return cls(
             str(experiment.path),
-            {path.relative_to(folder).as_posix(): path.read_bytes() for path in set(beside)},
+            {
+                path.relative_to(folder).as_posix(): path.read_bytes()
+                for path in set(beside)
+            },
         )
 
     def install(self) -> Experiment:

@@ -72,7 +72,9 @@ def parse(text: str, columns: Types) -> Condition:
         UnknownNameError: If it names no column.
     """
     try:
-        return _condition(ast.parse(text.strip(), mode="eval").body, text, {"trial_id": str, **columns})
+        return _condition(
+            ast.parse(text.strip(), mode="eval").body, text, {"trial_id": str, **columns}
+        )
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise WhereError(f"--where {_shown(text)} cannot be read. {_USAGE}") from None
 
@@ -167,8 +169,9 @@ def _literal(column: str, node: ast.expr, text: str, columns: Types) -> Any:
     fits = (int, float) if wanted in (int, float) else (wanted,)
     if value is None or (type(value) in fits):
         return value
+    noun = _NOUN.get(wanted, "a list")
     raise WhereError(
-        f"--where compares {column}, which is {_NOUN.get(wanted, "a list")}, with {value!r}. {_USAGE}"
+        f"--where compares {column}, which is {noun}, with {value!r}. {_USAGE}"
     )
 
 

@@ -6,7 +6,6 @@ committed: it is not trained twice.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-
 from typing import Any
 
 from sweeps.store.standing import Standing, standings_in

@@ -135,7 +135,9 @@ class Schema:
         names = known
         if self._open:
             end = known.index("outcome") if "outcome" in known else 1
-            last = known.index("engine") if "engine" in known else known.index("numerics_id")
+            last = (
+                known.index("engine") if "engine" in known else known.index("numerics_id")
+            )
             names = [*known[:end], *gone, *known[end:last], *measured, *known[last:]]
         types = [pa.field(name, arrays[name].type) for name in names]
         return pa.Table.from_arrays(
@@ -158,7 +160,9 @@ class Schema:
         """Return the default of a field in each row; null for what was not measured."""
         if self.what == "checks" or name not in self.columns.trial_types():
             return pa.nulls(len(table), kind)
-        inner = [n for n in table.column_names if n.endswith(KIND) and name.startswith(n[:-4])]
+        inner = [
+            n for n in table.column_names if n.endswith(KIND) and name.startswith(n[:-4])
+        ]
         if not inner:
             return pa.array([self.columns.default(name, {})] * len(table), kind)
         rows = zip(*(table[n].to_pylist() for n in inner), strict=True)

@@ -29,7 +29,7 @@ from sweeps.storage.retrying import Patient
 from sweeps.store.checkpoints import CheckpointFolder
 from sweeps.store.columns import Columns
 from sweeps.store.compaction import merge_small
-from sweeps.store.newest_rows import furthest, without_repeats
+from sweeps.store.newest_rows import furthest
 from sweeps.store.parquet import Schema, parsed
 from sweeps.store.parts import Damage, Parts, Read, sha256
 from sweeps.store.result import Result

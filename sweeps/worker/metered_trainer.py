@@ -10,7 +10,6 @@ from typing import Any
 from sweeps.spec.trainer import Check, State, Trainer
 from sweeps.store.standing import Outcome
 
-
 MOST_PRINTED = 100_000
 """Characters of what is printed that are kept in memory; of more, the last half."""
 

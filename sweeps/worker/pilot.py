@@ -53,7 +53,9 @@ def pilot(
     say(f"pilot: training {kinds} of trial in {workers} processes for {seconds:.0f} s")
     # Leaving the pool ends its processes at once, after Ctrl-C too.
     with multiprocessing.get_context("spawn").Pool(workers, _prepare, (code,)) as pool:
-        jobs = [pool.apply_async(measure, (trials, engine, slice_s)) for _ in range(workers)]
+        jobs = [
+            pool.apply_async(measure, (trials, engine, slice_s)) for _ in range(workers)
+        ]
         found = [sample for job in jobs for sample in job.get(WAIT_S)]
     if not found:
         raise SweepError("The pilot measured nothing: every trial ended at once.")

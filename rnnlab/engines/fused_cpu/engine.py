@@ -184,7 +184,7 @@ def _compiled() -> Compiled:
     folder = cache_folder("fused_cpu", Path(kernel.__file__))
     with keeping(folder):
         for each in entries:
-            each.enable_caching()
+            each.enable_caching()  # pyright: ignore[reportFunctionMemberAccess]
     compile_once("fused_cpu", folder, lambda: _try(entries))
     return entries
 

@@ -18,7 +18,7 @@ from sweeps.store.columns import differing, quantities
 COLUMNS, WIDTH_IN, ROW_IN, MARGIN_IN = 2, 9.0, 1.5, 1.0
 TITLE_LETTERS = 110
 FEW = 50
-"""So many checks, or fewer, are drawn as points too."""
+"""Histories of at most this many checks also get point markers."""
 LABELS = {
     "error_rate": "wrong of up to 10,000 fresh sequences",
     "loss": "training cost C",
@@ -43,12 +43,12 @@ def history_panels(
 
     Args:
         spec: The trial's id and fields, as in `trial_columns`.
-        result: How it ended, as in `result_columns`.
+        result: The trial's result, as in `result_columns`.
         history: The columns of its checks; at least one check.
 
     Returns:
         The figure. A line marks the first check with under 1 % wrong; dotted lines are at
-        1 % wrong, at the threshold of clipping, and at 1/γ.
+        1 % wrong, at the clipping threshold, and at 1/γ.
     """
     names = quantities()
     rows = -(-len(names) // COLUMNS)
@@ -78,7 +78,7 @@ def history_panels(
 
 
 def _dotted(spec: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, float]:
-    """Give the height of the dotted line in each panel that has one."""
+    """Return the height of the dotted line in each panel that has one."""
     one_over_gamma = 4.0 if spec["init"] == "sigmoid" else 1.0
     found = {"error_rate": 0.01, "largest_singular_value": one_over_gamma}
     threshold = result["clip_threshold"] or spec["clip_norm"]

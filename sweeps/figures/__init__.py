@@ -1,7 +1,7 @@
 """Plotting functions: one palette, one set of axis labels, intervals and n on every figure.
 
 A figure is drawn from the table alone; with a partial table it shows what is missing.
-It imports matplotlib, so import it only when something is drawn.
+The package imports matplotlib; import it only to draw.
 
 | module | what it draws |
 | --- | --- |

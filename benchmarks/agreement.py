@@ -1,4 +1,4 @@
-"""Our success rates beside those of a second implementation, and whether chance alone parts them.
+"""Compare our success rates with a second implementation's: are they equal up to chance?
 
 python benchmarks/independent.py --folder build/independent
 python benchmarks/agreement.py figure7_more_seeds build/independent/independent.json
@@ -17,7 +17,7 @@ from sweeps.experiments.figure7 import VARIANTS
 from sweeps.statistics import newcombe
 
 Times = Sequence[int | None]
-"""Updates at which trials were solved; None where one was not by the budget."""
+"""Updates at which trials were solved; None if not within the budget."""
 
 HEAD = (
     "| temporal order | ours | theirs | difference, points | log-rank p |",
@@ -26,7 +26,7 @@ HEAD = (
 
 
 def ours(table: pd.DataFrame, cell: str, length: int, budget: int) -> Times:
-    """Give when our trials of a cell, such as "smart_tanh/MSGD-CR", were solved."""
+    """Return when our trials of a cell, such as "smart_tanh/MSGD-CR", were solved."""
     init, variant = cell.split("/")
     here = table[(table["init"] == init) & (table["task.length"] == length)]
     for column, value in VARIANTS[variant].items():
@@ -34,12 +34,12 @@ def ours(table: pd.DataFrame, cell: str, length: int, budget: int) -> Times:
     short = here[(here["outcome"] == "unsolved") & (here["updates"] < budget)]
     if here.empty or len(short):
         raise SystemExit(f"{cell} at T = {length} is not trained to {budget:,} updates")
-    solved = zip(here["outcome"] == "solved", here["updates"], strict=True)
-    return [int(at) if yes and at <= budget else None for yes, at in solved]
+    outcomes = zip(here["outcome"] == "solved", here["updates"], strict=True)
+    return [int(at) if solved and at <= budget else None for solved, at in outcomes]
 
 
 def line(name: str, one: Times, other: Times, budget: int) -> str:
-    """Compare two groups: solved by the budget, and when."""
+    """Return a table row that compares two groups: trials solved within the budget, and when."""
     k, m = (sum(at is not None for at in times) for times in (one, other))
     low, high = newcombe(k, len(one), m, len(other))
     p = f"{_logrank(one, other, budget):.2f}" if k + m else ""

@@ -1,8 +1,8 @@
-"""What `benchmarks/update.py` times: ways to make a training update, and the machine's peak.
+"""Implementations that `benchmarks/update.py` times, and the machine's peak.
 
-Each makes whole updates of temporal order: fresh data, forward pass, backpropagation
-through time, gradient norm, clipping, step. `nn_rnn` is what a researcher writes;
-`baddbmm` and `jax` are what one writes to train many small networks at once on one core.
+Each computes whole updates on temporal order: fresh data, forward pass, backpropagation
+through time, gradient norm, clipping, step. `nn_rnn` is the usual PyTorch code; `baddbmm`
+and `jax` train many small networks at once on one core.
 """
 
 import math
@@ -51,18 +51,18 @@ JAX_UPDATES = 10
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to make updates of one trial, or of several at once."""
+    """One implementation, which trains one trial, or several at once."""
 
     engine: str
     variant: str
     advance: Callable[[int], None]
-    """Goes on by so many calls' worth of updates."""
+    """Make a number of calls."""
     updates_a_call: int = 1
-    """Updates of single trials."""
+    """Updates per call, counted over all trials."""
 
 
 def contenders(variants: dict[str, Trial]) -> list[Contender]:
-    """Build everything that can train these trials; MSGD-C first of all with `nn_rnn`."""
+    """Build all contenders for these trials; the first is `nn_rnn` with MSGD-C."""
     found = [Contender("nn_rnn", "MSGD-C", nn_rnn(variants["MSGD-C"]))]
     for name in ("plain", "fused_cpu"):
         found += [Contender(name, v, ours(name, trial)) for v, trial in variants.items()]
@@ -79,7 +79,7 @@ def contenders(variants: dict[str, Trial]) -> list[Contender]:
 
 
 def nn_rnn(trial: Trial) -> Callable[[int], None]:
-    """Build what a researcher writes: nn.RNN, autograd, clip_grad_norm_, SGD; no Ω."""
+    """Build the usual PyTorch code: nn.RNN, autograd, clip_grad_norm_, SGD; no Ω."""
     task = trial.task
     network = nn.RNN(task.inputs, trial.hidden, nonlinearity="tanh")
     readout = nn.Linear(trial.hidden, task.outputs)
@@ -108,7 +108,7 @@ def nn_rnn(trial: Trial) -> Callable[[int], None]:
 
 
 def ours(name: str, trial: Trial) -> Callable[[int], None]:
-    """Build an engine of ours, going on from call to call."""
+    """Build one of our engines; each call continues from the previous one."""
     engine, state = choose(name), fresh(trial)
 
     def advance(updates: int) -> None:
@@ -119,16 +119,16 @@ def ours(name: str, trial: Trial) -> Callable[[int], None]:
 
 
 def stacked_parameters(trial: Trial) -> list[np.ndarray]:
-    """Give the initial parameters of seeds 0, 1, …, each array with trials in front."""
+    """Return the initial parameters of seeds 0, 1, …; the first axis of each array is trials."""
     each = [initial_parameters(replace(trial, seed=seed)) for seed in range(TRIALS)]
     return [np.stack(arrays).astype(np.float32) for arrays in zip(*each, strict=True)]
 
 
 class Stacked:
-    """Replicates in one graph of PyTorch: a product a step for all, by `baddbmm`."""
+    """Replicates in one PyTorch graph: one `baddbmm` per step for all of them."""
 
     def __init__(self, trial: Trial) -> None:
-        """Begin with the replicates 0, 1, … of a trial."""
+        """Start with replicates 0, 1, … of a trial."""
         self.trial = trial
         self.parameters = [torch.from_numpy(each) for each in stacked_parameters(trial)]
         self.made = 0
@@ -177,7 +177,7 @@ class Stacked:
         return [grads[0], w_rec_gradient, *grads[2 : len(leaves)]]
 
     def _step(self, grads: list[Tensor]) -> None:
-        """Clip each trial's gradient by its own norm, and descend."""
+        """Clip each trial's gradient by its own norm, and take a step."""
         factor = torch.ones(TRIALS)
         if self.trial.clip_norm is not None:
             squares = [grad.square().flatten(1).sum(1) for grad in grads]
@@ -242,7 +242,7 @@ def _jax_draw(length: int, batch: int, key: Any) -> tuple[Any, Any]:
 
 
 def jax_gradients(trial: Trial, parameters: Any, symbols: Any, targets: Any) -> Any:
-    """Give the gradients of one trial before clipping, with Ω where it has a weight."""
+    """Compute the gradients of one trial before clipping, with Ω if its weight is not 0."""
     if not trial.omega_weight:
         return jax.grad(_jax_cost, has_aux=True)(parameters, 0.0, symbols, targets)[0]
     nudges = jnp.zeros((*symbols.shape, trial.hidden))
@@ -254,7 +254,7 @@ def jax_gradients(trial: Trial, parameters: Any, symbols: Any, targets: Any) -> 
 
 
 def _jax_cost(parameters: Any, nudges: Any, symbols: Any, targets: Any) -> tuple[Any, Any]:
-    """Give C and h_1..h_T; ∂C/∂nudge_k is the total derivative ∂C/∂h_k."""
+    """Compute C and h_1..h_T; ∂C/∂nudge_k is the total derivative ∂C/∂h_k."""
     w_in, w_rec, bias, w_out, bias_out = parameters
     arriving = w_in.T[symbols] + bias
     nudges = jnp.broadcast_to(nudges, arriving.shape)
@@ -270,7 +270,7 @@ def _jax_cost(parameters: Any, nudges: Any, symbols: Any, targets: Any) -> tuple
 
 
 def _jax_omega_gradient(w_rec: Any, hidden: Any, dhidden: Any) -> Any:
-    """Give ∂⁺Ω/∂W_rec by the formula of `rnnlab.omega`."""
+    """Compute ∂⁺Ω/∂W_rec with the formula of `rnnlab.omega`."""
     local = dhidden * (1 - hidden * hidden)
     arriving = local @ w_rec
     squared = jnp.sum(dhidden * dhidden, axis=-1)
@@ -282,10 +282,10 @@ def _jax_omega_gradient(w_rec: Any, hidden: Any, dhidden: Any) -> Any:
 
 
 PEAK_STEPS = 3_000_000
-"""Steps of the loop in one call of `peak`: about ten milliseconds."""
+"""Loop steps in one call of `peak`: about ten milliseconds."""
 
 ACCUMULATORS = max(rows * vectors for vectors, rows in enumerate(TILE_ROWS, start=1))
-"""Vectors that fit the registers beside two others; each is a chain of its own."""
+"""Vectors that fit into the registers beside two others; each is an independent chain."""
 
 PEAK_FLOPS = 2 * microkernel.LANES * ACCUMULATORS * PEAK_STEPS
 """Floating-point operations of one call of `peak`."""
@@ -293,7 +293,7 @@ PEAK_FLOPS = 2 * microkernel.LANES * ACCUMULATORS * PEAK_STEPS
 
 @intrinsic
 def _chains(typingctx: Any, start: Any, factor: Any, steps: Any) -> Any:
-    """Run x ← x·factor + factor in every lane of every accumulator; give the sum."""
+    """Run x ← x·factor + factor in every lane of every accumulator; return the sum."""
 
     def codegen(context: Any, builder: Any, _: Any, values: Any) -> Any:
         start, factor, steps = values
@@ -326,6 +326,6 @@ def _peak(start: np.float32, factor: np.float32, steps: int) -> np.float32:
 
 
 def peak() -> None:
-    """Make `PEAK_FLOPS` fused multiply-adds in registers: nothing can be faster."""
+    """Compute `PEAK_FLOPS` of fused multiply-adds in registers: nothing can be faster."""
     total = _peak(np.float32(1), np.float32(0.5), PEAK_STEPS)
     assert math.isfinite(total)

@@ -14,13 +14,13 @@ from numba import njit
 from rnnlab.engines.fused_cpu.units import tanh
 
 LIMIT = 8.0
-"""From here on the compiled tanh is constant."""
+"""The compiled tanh is constant beyond this."""
 DEGREE = 4
-"""Of P and of Q."""
+"""Degree of P and of Q."""
 STEPS = 400
 LEAST_WEIGHT = 1e-12
 SAMPLES = 4_000_000
-"""Floats at which the compiled function is looked at."""
+"""Floats at which the compiled function is evaluated."""
 
 
 class Fit(NamedTuple):
@@ -29,24 +29,24 @@ class Fit(NamedTuple):
     p: np.ndarray
     q: np.ndarray
     error: float
-    """Largest |x P / (Q tanh x) − 1| on the points fitted to."""
+    """Largest |x P / (Q tanh x) − 1| on the fitted points."""
 
 
 def points() -> np.ndarray:
-    """Give the points to fit to: crowded at both ends of (0, 8], and even on (0, 1]."""
+    """Return the points to fit: dense at both ends of (0, 8], and evenly spaced on (0, 1]."""
     crowded = LIMIT * (1 - np.cos(np.linspace(0, np.pi, 4001))) / 2
     return np.unique(np.concatenate([crowded, np.linspace(0, 1, 500)]))[1:]
 
 
 def fit() -> Fit:
-    """Fit P and Q so that the largest relative error is small.
+    """Fit P and Q to minimise the largest relative error.
 
     With g = tanh(x)/x and s = (x/8)², each step solves the weighted least squares
 
         minimise Σ w ( P(s) / (g Q₀(s)) − Q(s) / Q₀(s) )²,
 
-    linear in P and Q, where Q₀ is the Q of the step before (Sanathanan & Koerner, 1963);
-    then w grows where the relative error e is large, w ← w √(e / max e) (after Lawson,
+    linear in P and Q, where Q₀ is the Q of the previous step (Sanathanan & Koerner, 1963);
+    then w increases where the relative error e is large, w ← w √(e / max e) (after Lawson,
     1961), which drives the error towards equal peaks. The best step is kept.
     """
     x = points().astype(np.longdouble)
@@ -68,7 +68,7 @@ def fit() -> Fit:
 def solve(
     powers: np.ndarray, g: np.ndarray, weight: np.ndarray, q_before: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Solve one weighted least squares; columns are scaled to 1, as they differ by 1e7."""
+    """Solve one weighted least squares; columns are scaled to 1, since they differ by 1e7."""
     columns = np.concatenate([powers / g[:, None], -powers[:, 1:]], axis=1)
     columns /= q_before[:, None]
     scale = np.abs(columns).max(axis=0)
@@ -89,10 +89,10 @@ def squashed(x: np.ndarray) -> np.ndarray:
 
 
 def largest_error_ulp() -> tuple[float, float]:
-    """Give the largest error of the compiled tanh in units in the last place, and where.
+    """Return the largest error of the compiled tanh in units in the last place, and where.
 
-    The unit is the distance of the floats about the true value. Half of the arguments are
-    even on (0, 10], half are even in their exponents down to 1e-30.
+    The unit is the spacing of the floats around the true value. Half of the arguments are
+    evenly spaced on (0, 10], half evenly in their exponents down to 1e-30.
     """
     half = SAMPLES // 2
     even, small = np.linspace(0, 10, half + 1)[1:], np.logspace(-30, 1, half)

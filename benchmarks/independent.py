@@ -1,9 +1,9 @@
-"""Success rates on temporal order by a second implementation, to compare ours with.
+"""Success rates on temporal order from a second implementation, to compare ours with.
 
-Written from the published formulas and facts alone, without sight of `rnnlab`: hand-written gradients
+Written from the published formulas and facts only, without reading `rnnlab`: hand-written gradients
 in float32 PyTorch, all seeds of a cell as one stack, other random numbers. Pascanu, Mikolov & Bengio
 (ICML 2013), Section 4.1.1 and Figure 7. Vectors are rows, so `w_rec` is the paper's W_rec transposed.
-About half an hour of one core; killed, it goes on. `agreement.py` sets its outcome beside ours.
+It takes about half an hour on one core, and resumes if killed. `agreement.py` compares its results with ours.
 
     python benchmarks/independent.py --folder build/independent
 """
@@ -174,7 +174,7 @@ def error_rates(params: list[Tensor], length: int, rng: torch.Generator) -> Tens
 
 @dataclass
 class Cell:
-    """The state of one cell: everything a killed process needs to go on. `active` names the rows of `params`."""
+    """The state of one cell: everything needed to resume after a kill. `active` lists the seeds in `params`."""
 
     params: list[Tensor]
     active: list[int]
@@ -226,7 +226,7 @@ def train_to_check(name: str, cell: Cell, length: int) -> None:
 
 
 def run_cell(name: str, seeds: int, budget: int, length: int, folder: Path) -> Cell:
-    """Train one cell to the budget, going on from its saved state if there is one."""
+    """Train one cell to the budget, from its saved state if there is one."""
     path = folder / f"{name.replace('/', '_')}.pt"
     if path.exists():
         cell = Cell(**torch.load(path, weights_only=True))
@@ -253,17 +253,17 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     args.folder.mkdir(parents=True, exist_ok=True)
-    answer = {}
+    results = {}
     for name in args.cells:
         cell = run_cell(name, args.seeds, args.budget, args.length, args.folder)
-        answer[name] = {
+        results[name] = {
             "length": args.length,
             "budget": args.budget,
             "solved_at": [cell.solved.get(seed) for seed in range(args.seeds)],
             "diverged": len(cell.diverged),
             "cpu_s": round(cell.cpu_s),
         }
-        (args.folder / "independent.json").write_text(json.dumps(answer, indent=1))
+        (args.folder / "independent.json").write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""How long a table of a million rows takes to read, to extend and to derive.
+"""Time reading, extending and deriving a table of a million rows.
 
-Run it as `python benchmarks/reading.py [ROWS]`.
+Run it with `python benchmarks/reading.py [ROWS]`.
 """
 
 import platform
@@ -23,7 +23,7 @@ from sweeps.store.store import Store
 
 
 def rows(count: int) -> pa.Table:
-    """Make a table of made-up results of as many trials."""
+    """Return a table of made-up results of `count` trials."""
     rng = np.random.default_rng(1)
     like = trial_columns(Trial())
     columns: dict[str, Any] = {}
@@ -45,12 +45,12 @@ def rows(count: int) -> pa.Table:
 
 
 def timed(what: str, call: Callable[[], Any]) -> Any:
-    """Call and print how long it took."""
+    """Call a function, print how long it took, and return its result."""
     began, cpu = time.perf_counter(), time.process_time()
-    given = call()
+    result = call()
     wall_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     print(f"{what:<52} {wall_s:7.2f} s   {cpu_s:7.2f} s of CPU time", flush=True)
-    return given
+    return result
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def main() -> None:
         read = timed("read the table", store.read)
         assert len(read) == count
         timed("read it as a DataFrame", lambda: store.read().to_pandas())
-        timed("say how far each trial has come", store.standings)
+        timed("find how far each trial was trained", store.standings)
         timed("check all parts", store.mend)
         store.parts.put(
             "1" * 32,
@@ -77,7 +77,7 @@ def main() -> None:
                 )
             ),
         )
-        timed("read it with 100 rows that came after", store.read)
+        timed("read it with 100 newer rows", store.read)
         trials = [Trial(seed=seed) for seed in range(min(count, 100_000))]
         timed(
             "plan 100,000 trials against it", lambda: plan(trials, store.standings(), 2000)

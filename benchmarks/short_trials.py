@@ -1,6 +1,6 @@
-"""What a sweep costs beyond its training: ten thousand trials of a twentieth of a second.
+"""Measure the overhead of a sweep: ten thousand trials of a twentieth of a second.
 
-Run it as `python benchmarks/short_trials.py [TRIALS] [CPUS]`. It trains a sample of the
+Run it with `python benchmarks/short_trials.py [TRIALS] [CPUS]`. It trains a sample of the
 trials one after another in this process, and then all of them with `sweep run`.
 """
 
@@ -38,7 +38,7 @@ sweep = Sweep(
 
 
 def pure_s(trials: int) -> tuple[float, float]:
-    """Train some of the trials here; give wall and CPU seconds of a trial."""
+    """Train some of the trials in this process; return wall and CPU seconds per trial."""
     engine = choose("fused_cpu")
     chosen = [
         Trial(task=TemporalOrder(length=20), hidden=20, lr=1e-4, check_every=500, seed=seed)

@@ -1,10 +1,10 @@
-"""Time one training update of `fused_cpu` on every task, beside the processor's peak.
+"""Time one training update of `fused_cpu` on every task, as a share of the peak.
 
     python benchmarks/tasks.py
 
 One thread, sequences of 100 steps, batch 20 (32 for the patterns of 5 bits), MSGD-C and MSGD-CR.
 Rounds, medians and the peak as in `benchmarks/update.py`. Useful operations are
-3·2·B·H²·T an update, as there: what goes in and what comes out counts as overhead.
+3·2·B·H²·T per update, as there: inputs and outputs count as overhead.
 """
 
 from functools import partial
@@ -39,14 +39,14 @@ TASKS: dict[str, tuple[Task, int]] = {
 
 
 def gflop(trial: Trial) -> float:
-    """Give the useful operations of an update, in 1e9, at the middle of its lengths."""
+    """Compute the useful operations of an update, in 1e9, at the middle of its lengths."""
     task = trial.task
     steps = (task.steps(task.length, 0) + task.longest) / 2
     return 3 * 2 * trial.batch * trial.hidden**2 * steps / 1e9
 
 
 def measure(trials: list[Trial]) -> tuple[list[float], float]:
-    """Let trials take turns; give CPU seconds of an update of each, and the peak in Gflop/s."""
+    """Time trials in turns; return the CPU seconds per update of each, and the peak in Gflop/s."""
     engine = choose("fused_cpu")
     works, counts = [], []
     for trial in trials:

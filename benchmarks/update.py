@@ -1,13 +1,13 @@
-"""Time one training update: our engines against what else one would write, and the peak.
+"""Time one training update: our engines, alternatives, and the machine's peak.
 
     python benchmarks/update.py [--quick] [--json FILE]
 
 One thread, temporal order, batch 20. At each size all contenders take turns, round after
-round in one process, and the machine's fused multiply-adds a second are measured in every
-round too, so that a machine whose speed drifts slows all alike. A contender's time is the
-median of its rounds; the peak is the fastest of its rounds.
+round in one process. Every round also measures the machine's fused multiply-adds per
+second, so that drifts in its speed affect all alike. A contender's time is the median of
+its rounds; the peak is its fastest round.
 
-Useful operations are 3·2·B·H²·T an update, the three products of W_rec's shape at every
+Useful operations are 3·2·B·H²·T per update, the three products of W_rec's shape at every
 step, whatever else a contender computes; shares and ratios are of CPU time.
 """
 
@@ -38,15 +38,15 @@ VARIANTS = {"MSGD-C": 0.0, "MSGD-CR": 4.0}
 LENGTHS = (50, 100, 200)
 HIDDEN = (50, 100)
 QUICK = (100, 50)
-"""Length and hidden size of `--quick`, and of the costs of a check."""
+"""Length and hidden size for `--quick`, and for timing checks."""
 
 ROUNDS = 11
 TURN_S = 0.06
-"""CPU seconds of a contender's turn, about; at least one call."""
+"""Approximate CPU seconds of a contender's turn; at least one call."""
 
 REST_S = 0.03
-"""Wall seconds before each turn: threads of JAX go on after it has answered, and CPU time
-counts all threads, so they would be charged to whoever comes next."""
+"""Wall seconds before each turn: JAX threads keep running after a result is returned, and
+CPU time counts all threads, so the next contender would be charged for them."""
 
 MEMORY_TRIAL = Trial(
     task=TemporalOrder(length=200), omega_weight=VARIANTS["MSGD-CR"], check_every=50
@@ -72,15 +72,15 @@ class Row:
     cpu_us_per_update: float
     wall_us_per_update: float
     gflops: float
-    """Useful floating-point operations in 1e9 a CPU second."""
+    """Useful floating-point operations per CPU second, in 1e9."""
     share_of_peak: float
-    """`gflops` over the peak measured in between."""
+    """`gflops` divided by the peak measured in the same rounds."""
     ratio_to_nn_rnn: float
     """CPU time of `nn_rnn` MSGD-C at the same size, divided by this row's."""
 
 
 def timed(work: Callable[[], object]) -> Times:
-    """Rest, do something once and say how long it took, all threads together."""
+    """Rest, call a function once and return the time it took, over all threads."""
     time.sleep(REST_S)
     cpu, wall = time.process_time(), time.perf_counter()
     work()
@@ -88,26 +88,26 @@ def timed(work: Callable[[], object]) -> Times:
 
 
 def turn(contender: Contender) -> tuple[Callable[[], object], int]:
-    """Warm a contender up; give what it does in its turn, and the updates of that."""
+    """Warm up a contender; return the work of its turn, and the number of updates."""
     contender.advance(1)
     calls = max(1, round(TURN_S / timed(partial(contender.advance, 1)).cpu_s))
     return partial(contender.advance, calls), calls * contender.updates_a_call
 
 
 def take_turns(works: list[Callable[[], object]]) -> list[list[Times]]:
-    """Do all of them round after round; give the times of each."""
+    """Run all of them round after round; return the times of each."""
     rounds = [[timed(work) for work in works] for _ in range(ROUNDS)]
     return [list(each) for each in zip(*rounds, strict=True)]
 
 
 def median(times: list[Times], count: int = 1) -> Times:
-    """Give the medians over rounds, divided by `count`."""
+    """Return the medians over rounds, divided by `count`."""
     cpu_s, wall_s = (statistics.median(each) / count for each in zip(*times, strict=True))
     return Times(cpu_s, wall_s)
 
 
 def trials_of(length: int, hidden: int) -> dict[str, Trial]:
-    """Give a trial of each variant."""
+    """Return a trial of each variant."""
     return {
         variant: Trial(
             task=TemporalOrder(length=length), hidden=hidden, omega_weight=weight
@@ -117,7 +117,7 @@ def trials_of(length: int, hidden: int) -> dict[str, Trial]:
 
 
 def measure(length: int, hidden: int) -> tuple[list[Row], float]:
-    """Let the contenders of one size take turns; also give the peak, in Gflop/s."""
+    """Time the contenders of one size in turns; return rows and the peak, in Gflop/s."""
     trials = trials_of(length, hidden)
     found = contenders.contenders(trials)
     works, updates = zip(*map(turn, found), strict=True)
@@ -140,7 +140,7 @@ def measure(length: int, hidden: int) -> tuple[list[Row], float]:
 def row_of(
     contender: Contender, trial: Trial, times: Times, nn_rnn_s: float, peak_gflops: float
 ) -> Row:
-    """Write down what an update took."""
+    """Return the table row of a contender's times."""
     flop = 3 * 2 * trial.batch * trial.hidden**2 * trial.task.length
     gflops = flop / times.cpu_s / 1e9
     return Row(
@@ -158,7 +158,7 @@ def row_of(
 
 
 def costs_of_checks() -> Generator[str]:
-    """Time what `fused_cpu` does at a check, beside updates of MSGD-C: a line each."""
+    """Time the parts of a check by `fused_cpu`, in updates of MSGD-C; yield a line for each."""
     engine = choose("fused_cpu")
     trials = trials_of(*QUICK)
     trial, updates = trials["MSGD-CR"], 200
@@ -185,9 +185,9 @@ def costs_of_checks() -> Generator[str]:
 
 
 def added_memory() -> str:
-    """Measure in a fresh process what training adds to a worker that is ready to begin."""
+    """Measure in a fresh process the memory that training adds to a ready worker."""
     done = subprocess.run(
-        [sys.executable, "-c", "import update; update.train_and_tell_memory()"],
+        [sys.executable, "-c", "import update; update.print_training_memory()"],
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
@@ -196,15 +196,15 @@ def added_memory() -> str:
     return done.stdout.strip()
 
 
-def train_and_tell_memory() -> None:
+def print_training_memory() -> None:
     """Print the peak resident memory of updates and checks, beyond that of a ready worker.
 
-    Ready is a worker that has used all of its compiled code, on the smallest trial: only
-    then has Numba loaded that code, and itself.
+    A worker is ready when it has run all of its compiled code, on the smallest trial: only
+    then is that code loaded, and Numba itself.
     """
     memory = Path("/proc/self/clear_refs")
     if not memory.exists():
-        print("not measured: it takes Linux")
+        print("not measured: requires Linux")
         return
     engine = choose("fused_cpu")
     built = _status_mb("VmRSS")
@@ -230,7 +230,7 @@ def _status_mb(name: str) -> float:
 
 
 def processor() -> str:
-    """Name this machine's processor."""
+    """Return the name of this machine's processor."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [
@@ -240,13 +240,13 @@ def processor() -> str:
 
 
 def libraries() -> str:
-    """Name the versions of what is timed."""
+    """Return the versions of the libraries timed."""
     jax = f", jax {contenders.jax.__version__}" if contenders.jax else ""
     return f"torch {torch.__version__}, numba {numba.__version__}{jax}"
 
 
 def show(rows: list[Row], peak_gflops: float) -> None:
-    """Print one size."""
+    """Print the table of one size."""
     print(f"\nT = {rows[0].length}, H = {rows[0].hidden}; peak {peak_gflops:.0f} Gflop/s")
     print("engine     variant    T    H  CPU µs  wall µs  Gflop/s  % of peak  × nn_rnn")
     for row in rows:
@@ -258,25 +258,25 @@ def show(rows: list[Row], peak_gflops: float) -> None:
 
 
 def keep_to_one_core() -> None:
-    """Let no library use more than one thread; JAX obeys nothing else."""
+    """Restrict all libraries to one core; JAX ignores other settings."""
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def main() -> None:
-    """Measure, print a table, and write it as JSON where asked."""
+    """Measure, print a table, and write it as JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="T=100, hidden 50 only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows here")
-    words = parser.parse_args()
+    args = parser.parse_args()
     keep_to_one_core()
     print(f"{processor()}, {MACHINE.name}; {libraries()}")
     if contenders.jax is None:
         print("JAX is not installed: no rows `jax`. `pip install jax` adds them.")
     found: list[Row] = []
     every = [(length, hidden) for hidden in HIDDEN for length in LENGTHS]
-    for length, hidden in [QUICK] if words.quick else every:
+    for length, hidden in [QUICK] if args.quick else every:
         rows, peak_gflops = measure(length, hidden)
         show(rows, peak_gflops)
         found += rows
@@ -286,8 +286,8 @@ def main() -> None:
         f"memory beyond Python and libraries, T = {MEMORY_TRIAL.task.length}, MSGD-CR: "
         f"{added_memory()}"
     )
-    if words.json:
-        words.json.write_text(json.dumps([asdict(row) for row in found], indent=1) + "\n")
+    if args.json:
+        args.json.write_text(json.dumps([asdict(row) for row in found], indent=1) + "\n")
 
 
 if __name__ == "__main__":

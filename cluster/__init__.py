@@ -1,7 +1,7 @@
-"""Move a command to machines: argv and resources in, a job out.
+"""Run a command on a machine or cluster: argv and resources in, a job out.
 
-Knows nothing of networks or sweeps. The nouns are here; a backend is imported from its
-module, as in `from cluster.local import LocalBackend`.
+Independent of networks and sweeps. The types are exported here; a backend is imported from
+its module, as in `from cluster.local import LocalBackend`.
 """
 
 from cluster.job import Backend, Command, Job, Resources

@@ -1,4 +1,4 @@
-"""The neutral nouns: a command, what it needs, and the job it becomes."""
+"""The types that all backends share: a command, its resources, and the job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,17 +8,17 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What to execute: an argument vector, never a shell string."""
+    """A command to execute: an argument vector, never a shell string."""
 
     argv: tuple[str, ...]
     """Program and arguments."""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Environment variables set on top of those of the backend's machine."""
+    """Environment variables, added to those of the backend's machine."""
     cwd: Path | None = None
-    """Folder to start in; None is the backend's default."""
+    """Working folder; None is the backend's default."""
 
     def __post_init__(self) -> None:
-        """Refuse an empty argument vector.
+        """Reject an empty argument vector.
 
         Raises:
             ValueError: If there is no program to execute.
@@ -37,10 +37,10 @@ class Resources:
     """GPUs."""
 
     def __post_init__(self) -> None:
-        """Refuse amounts that no machine can give.
+        """Reject impossible amounts.
 
         Raises:
-            ValueError: Naming the amount.
+            ValueError: If an amount is too small.
         """
         if self.cpus < 1:
             raise ValueError(f"cpus must be at least 1, got {self.cpus}.")
@@ -53,15 +53,15 @@ class Job(Protocol):
 
     @property
     def job_id(self) -> str:
-        """The name under which the backend knows it."""
+        """The backend's id of the job."""
         ...
 
     def poll(self) -> int | None:
-        """Give the exit code, or None while it runs."""
+        """Return the exit code, or None while it runs."""
         ...
 
     def wait(self, timeout_s: float | None = None) -> int | None:
-        """Wait for the end; give the exit code, or None where the time ran out."""
+        """Wait for the job to end; return its exit code, or None on timeout."""
         ...
 
     def interrupt(self) -> None:
@@ -69,13 +69,13 @@ class Job(Protocol):
         ...
 
     def kill(self) -> None:
-        """End it at once, with all that it started."""
+        """Kill it at once, with all processes that it started."""
         ...
 
 
 class Backend(Protocol):
-    """A place that runs commands."""
+    """A machine or cluster that runs commands."""
 
     def submit(self, command: Command, resources: Resources) -> Job:
-        """Start a command; returns as soon as the backend has accepted it."""
+        """Start a command; return as soon as the backend has accepted it."""
         ...

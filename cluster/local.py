@@ -1,7 +1,7 @@
-"""The local backend: a process of this machine, in a session of its own.
+"""The local backend: a process on this machine, in its own session.
 
-The session keeps the terminal's Ctrl-C away from the command, so that there is one way
-to interrupt it; the lifeline ends it when its parent is gone, even after `kill -9`.
+The session shields the command from the terminal's Ctrl-C, so that there is one way to
+interrupt it; the lifeline ends it when its parent has died, even after `kill -9`.
 """
 
 import os
@@ -19,13 +19,13 @@ from cluster.job import Command, Resources
 from cluster.processes import alive, end, of_session
 
 LIFELINE = "CLUSTER_LIFELINE_FD"
-"""Environment variable: a pipe that reads end-of-file when the parent has gone."""
+"""Environment variable: a pipe that reads end-of-file when the parent has died."""
 POLL_S = 0.1
 
 
 @dataclass(frozen=True)
 class LocalJob:
-    """A child process and the lifeline it watches; what it leaves behind ends with it."""
+    """A child process and its lifeline; processes that it leaves behind are killed."""
 
     process: "subprocess.Popen[bytes]"
     lifeline: FileIO
@@ -36,15 +36,15 @@ class LocalJob:
         return str(self.process.pid)
 
     def poll(self) -> int | None:
-        """Give the exit code, or None while it runs; −N where signal N ended it."""
+        """Return the exit code, or None while it runs; −N if signal N killed it."""
         if self.process.returncode is None and not self._runs():
-            self.kill()  # before it is reaped: the id of its session is not free yet
+            self.kill()  # before reaping it, while its session id cannot be reused
             self.process.wait()
             self.lifeline.close()
         return self.process.returncode
 
     def wait(self, timeout_s: float | None = None) -> int | None:
-        """Wait for the end; give the exit code, or None where the time ran out."""
+        """Wait for the job to end; return its exit code, or None on timeout."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while (code := self.poll()) is None:
             if deadline is not None and time.monotonic() >= deadline:
@@ -53,31 +53,31 @@ class LocalJob:
         return code
 
     def interrupt(self) -> None:
-        """Send SIGINT to the process alone."""
+        """Send SIGINT to the process only."""
         if self.poll() is None:
             os.kill(self.process.pid, signal.SIGINT)
 
     def kill(self) -> None:
-        """End all of the process's own session, whether or not the process itself lives."""
+        """Kill all processes of the job's session, whether or not the job itself is alive."""
         if self.process.returncode is None:
             end(lambda: of_session(self.process.pid))
 
     def _runs(self) -> bool:
         try:
             return alive(psutil.Process(self.process.pid))
-        except psutil.NoSuchProcess:  # reaped by the system, where SIGCHLD is ignored
+        except psutil.NoSuchProcess:  # reaped by the system, if SIGCHLD is ignored
             return False
 
 
 class LocalBackend:
-    """Starts commands as children of this process."""
+    """Runs commands as children of this process."""
 
     def submit(self, command: Command, resources: Resources) -> LocalJob:
         """Start a command with this process's standard output and error.
 
         Args:
-            command: What to execute.
-            resources: Told to numerical libraries as their number of threads.
+            command: The command to execute.
+            resources: `cpus` becomes the number of threads of numerical libraries.
 
         Raises:
             OSError: If the program cannot be started.
@@ -103,12 +103,12 @@ class LocalBackend:
 
 
 def follow_parent(gone: Callable[[], None]) -> None:
-    """Call `gone` once the process that submitted this one has ended, however it ended.
+    """Call a function once the process that submitted this one has ended, for any reason.
 
     Does nothing in a process that no local backend started.
 
     Args:
-        gone: Called in a thread of its own.
+        gone: The function; called in a separate thread.
     """
     descriptor = os.environ.pop(LIFELINE, None)
     if descriptor is None:

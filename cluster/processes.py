@@ -1,7 +1,7 @@
-"""Find processes and end them for certain.
+"""Find processes and kill them reliably.
 
-A process is known by its id and by when it began: psutil compares both before it sends a
-signal, so one that came to the id of another later is never ended. Names decide nothing.
+A process is identified by its id and start time: psutil compares both before it sends a
+signal, so a later process with the same id is never killed. Names are not used.
 """
 
 import ctypes
@@ -14,13 +14,13 @@ from contextlib import suppress
 import psutil
 
 KILL_WITHIN_S = 5.0
-"""How long to go on ending what is found, before what cannot be ended is left."""
+"""How long to keep killing before giving up on processes that do not end."""
 _LOOK_AGAIN_S = 0.02
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 def alive(process: psutil.Process) -> bool:
-    """Say whether a process runs; one that only waits to be reaped does not."""
+    """Return whether a process is running; a zombie is not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -28,11 +28,11 @@ def alive(process: psutil.Process) -> bool:
 
 
 def of_session(leader: int) -> set[psutil.Process]:
-    """Give the processes of a session that run, the leader among them.
+    """Return the running processes of a session, including the leader.
 
     Args:
-        leader: The id of the process that began the session. It must not have been reaped:
-            until then its id is nobody else's.
+        leader: The id of the process that started the session. It must not have been
+            reaped: until then its id cannot be reused.
     """
     found: set[psutil.Process] = set()
     for pid in psutil.pids():
@@ -43,9 +43,9 @@ def of_session(leader: int) -> set[psutil.Process]:
 
 
 def end(find: Callable[[], Iterable[psutil.Process]]) -> None:
-    """Send SIGKILL to what `find` gives, until it gives nothing.
+    """Send SIGKILL to the processes that `find` returns, until it returns none.
 
-    Asked again and again: what is being ended may be starting others.
+    `find` is called repeatedly: processes may start others while they are being killed.
     """
     deadline = time.monotonic() + KILL_WITHIN_S
     while (found := list(find())) and time.monotonic() < deadline:
@@ -56,28 +56,28 @@ def end(find: Callable[[], Iterable[psutil.Process]]) -> None:
 
 
 def adopt_orphans() -> None:
-    """Let descendants whose parent ends become children of this process; on Linux only.
+    """Make orphaned descendants children of this process; on Linux only.
 
-    Else they would be children of the system's first process, and nobody could tell whose
-    they had been.
+    Otherwise they would become children of the init process, and their origin would be
+    lost.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 class Offspring:
-    """What this process has started, and what that has started in turn.
+    """The descendants of this process.
 
-    Without `adopt_orphans`, one whose parent has gone is known where it was seen before,
-    or shares a session that this process began.
+    Without `adopt_orphans`, a process whose parent has died is found only if it was seen
+    before, or belongs to a session that this process started.
     """
 
     def __init__(self) -> None:
-        """Nothing has been seen yet."""
+        """Start with no process seen."""
         self._seen: set[psutil.Process] = set()
 
     def look(self) -> set[psutil.Process]:
-        """Look for new ones, and give all that run."""
+        """Look for new descendants; return all that are running."""
         me = psutil.Process()
         found = self._seen | set(me.children(recursive=True))
         if os.getsid(0) == me.pid:
@@ -86,5 +86,5 @@ class Offspring:
         return self._seen
 
     def end(self) -> None:
-        """End them all, and nothing else."""
+        """Kill all descendants, and nothing else."""
         end(self.look)

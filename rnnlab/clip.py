@@ -8,7 +8,7 @@ from rnnlab.bounds import REPAIR_ABOVE, REPAIR_RATE
 
 
 def global_norm(grads: list[Tensor]) -> Float[Tensor, ""]:
-    """Give the norm of all gradients together, ‖g‖ = √(Σ g²), summed in float64.
+    """Compute the global norm of the gradients, ‖g‖ = √(Σ g²), summed in float64.
 
     In float32 the sum overflows at a norm of 1.8e19, where clipping would still save
     the run.
@@ -64,7 +64,7 @@ def clip_by_value(grads: list[Tensor], threshold: float) -> tuple[list[Tensor], 
         threshold: Positive, in the unit of the gradient.
 
     Returns:
-        The clipped gradients, and whether an entry was beyond. NaN stays NaN.
+        The clipped gradients, and whether any entry exceeded the threshold. NaN stays NaN.
 
     Example:
         >>> clip_by_value([torch.tensor([0.5, -3.0])], threshold=1.0)
@@ -75,17 +75,17 @@ def clip_by_value(grads: list[Tensor], threshold: float) -> tuple[list[Tensor], 
 
 
 def needs_repair(norm: float) -> bool:
-    """Say whether the authors' code would repair a step: its norm is not finite or huge."""
+    """Return whether the authors' code would repair a step: its norm is not finite or huge."""
     return not norm <= REPAIR_ABOVE
 
 
 def repaired(
     w_rec: Float[Tensor, "hidden hidden"], lr: float
 ) -> Float[Tensor, "hidden hidden"]:
-    """Shrink the recurrent weights instead of a step: W_rec ← (1 − 0.02·lr) W_rec.
+    """Shrink the recurrent weights in place of a step: W_rec ← (1 − 0.02·lr) W_rec.
 
-    From the authors' code, which does so under clipping where the norm is NaN, infinite
-    or above 1e10, and leaves the other parameters alone. Not in the paper.
+    The authors' code does this under clipping if the norm is NaN, infinite or above 1e10;
+    the other parameters do not change. Not in the paper.
 
     Args:
         w_rec: The recurrent weights.

@@ -1,4 +1,4 @@
-"""Batches of sequences, drawn by a task's scalar function, compiled."""
+"""Draw batches of sequences with a task's compiled scalar function."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from rnnlab.rng import WORD, below, words
 from rnnlab.tasks.task import Task
 
 GROUP = 240
-"""Sequences of a check that have one number of steps: the first of them, the next, …"""
+"""A check's consecutive groups of this many sequences have one number of steps each."""
 
 
 _FILL = (
@@ -22,16 +22,16 @@ _FILL_WORDS = "void(int64, int64, int64, int64, int64[:, ::1])"
 
 
 class Batch(NamedTuple):
-    """Sequences of one number of steps, and what is asked for."""
+    """Sequences with the same number of steps, and their targets."""
 
     inputs: Int[np.ndarray, "time batch"] | Float[np.ndarray, "time batch inputs"]
-    """Symbols, as the index of the one that is not 0; or numbers."""
+    """Symbols, as the index of the one-hot entry; or numbers."""
     targets: (
         Int[np.ndarray, " batch"]
         | Int[np.ndarray, "time batch"]
         | Float[np.ndarray, "batch outputs"]
     )
-    """The class after the last step, the class at each, or the numbers after the last."""
+    """The class after the last step, the class at each step, or the numbers after the last."""
 
 
 def draw_batch(
@@ -42,10 +42,10 @@ def draw_batch(
     Args:
         task: The learning problem.
         seed: The trial's seed.
-        purpose: What for: `rnnlab.rng.TRAIN`, `CHECK`, `PROBE` or `TEST`.
-        index: Which update, check or test.
-        size: How many sequences.
-        first: The number of the first, a multiple of 240 where there are others before;
+        purpose: `rnnlab.rng.TRAIN`, `CHECK`, `PROBE` or `TEST`.
+        index: Index of the update, check or test.
+        size: Number of sequences.
+        first: Index of the first sequence, a multiple of 240 for a later part of a check;
             sequence k is the same whatever `first` is.
 
     Returns:
@@ -81,18 +81,18 @@ def draw_batch(
 def draw_steps(
     task: Task, seed: int, purpose: int, index: int, count: int, group: int = 0
 ) -> Int[np.ndarray, " count"]:
-    """Draw the number of steps of `count` batches: of updates `index`, … or of one check.
+    """Draw the number of steps of `count` batches, from update, check or test `index` on.
 
     Args:
         task: The learning problem.
         seed: The trial's seed.
-        purpose: What for.
-        index: Which update, check or test is the first.
-        count: How many of them.
-        group: Which 240 sequences of each.
+        purpose: As for `draw_batch`.
+        index: Index of the first update, check or test.
+        count: Number of batches.
+        group: Index of the group of 240 sequences in each.
 
     Raises:
-        ValueError: If they are more than `Task.longest`.
+        ValueError: If a batch has more steps than `Task.longest`.
     """
     drawn = np.zeros((count, 2), np.int64)
     if task.varies:
@@ -109,7 +109,7 @@ def draw_steps_of_groups(
 
 
 def asked(task: Task, steps: int) -> int:
-    """Say how many targets a sequence has."""
+    """Return how many targets a sequence has."""
     of = {
         "class_at_end": 1,
         "class_at_each_step": steps,
@@ -119,7 +119,7 @@ def asked(task: Task, steps: int) -> int:
 
 
 def numbers(task: Task) -> Int[np.ndarray, " settings"]:
-    """Give a task's settings as an array, which compiled code wants."""
+    """Return a task's settings as an array, for compiled code."""
     return np.array(task.settings, np.int64)
 
 
@@ -161,13 +161,13 @@ def _fill(
     inputs: np.ndarray,
     targets: np.ndarray,
 ) -> None:
-    """Draw sequence after sequence; compiled before use."""
+    """Draw all sequences; compiled before use."""
     for k in range(targets.shape[0]):
         draw(seed, purpose, index, first + k, steps, settings, inputs[k], targets[k])
 
 
 def _fill_words(seed: int, purpose: int, index: int, group: int, drawn: np.ndarray) -> None:
-    """Draw two words of each batch, in place of a sequence that no batch reaches."""
+    """Draw two words per batch, at an example index that no batch reaches."""
     for k in range(drawn.shape[0]):
         block = words(seed, purpose, index + k, WORD, group)
         drawn[k, 0] = block[0]

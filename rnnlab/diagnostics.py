@@ -1,4 +1,4 @@
-"""What one looks at to understand a trial: properties of W_rec."""
+"""Diagnostics of a trial: properties of W_rec."""
 
 import functools
 
@@ -10,10 +10,10 @@ DIGITS = 10
 
 
 def spectral_radius(w_rec: Float[np.ndarray, "hidden hidden"]) -> float:
-    """Give the largest |eigenvalue| ρ of the recurrent weights, to ten digits.
+    """Compute the largest |eigenvalue| ρ of the recurrent weights, to ten digits.
 
-    The digits beyond depend on the linear algebra library and on the kind of CPU; a trial
-    must not, and `smart_tanh` scales its weights by ρ.
+    Further digits depend on the linear algebra library and the CPU model; a trial must not
+    depend on them, and `smart_tanh` scales its weights by ρ.
 
     Args:
         w_rec: Square, finite.
@@ -22,13 +22,13 @@ def spectral_radius(w_rec: Float[np.ndarray, "hidden hidden"]) -> float:
         >>> spectral_radius(np.array([[0.0, 2.0], [-2.0, 0.0]]))
         2.0
     """
-    with _blas().limit(limits=1):  # its last bits depend on the number of threads
+    with _blas().limit(limits=1):  # the last bits depend on the number of threads
         eigenvalues = np.linalg.eigvals(w_rec.astype(np.float64))
     return _rounded(np.abs(eigenvalues).max())
 
 
 def largest_singular_value(w_rec: Float[np.ndarray, "hidden hidden"]) -> float:
-    """Give the largest singular value λ₁ of the recurrent weights, to ten digits.
+    """Compute the largest singular value λ₁ of the recurrent weights, to ten digits.
 
     Where σ' ≤ γ (1 for tanh, ¼ for the logistic function), λ₁ < 1/γ is sufficient for
     gradients to vanish, and λ₁ > 1/γ necessary for them to explode (ICML 2013, Section

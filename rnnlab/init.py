@@ -4,9 +4,9 @@
 | --- | --- | --- | --- |
 | sigmoid | logistic | sd 0.01 | sd 0.01 |
 | basic_tanh | tanh | sd 0.1 | sd 0.1 |
-| smart_tanh | tanh | sd 0.01 | 15 outgoing connections a unit, spectral radius 0.95 |
+| smart_tanh | tanh | sd 0.01 | 15 outgoing connections per unit, spectral radius 0.95 |
 
-Biases are zero. Numbers depend on the seed and the shape alone, so the variants of a
+Biases are zero. The numbers depend on the seed and the shape only, so all variants of a
 replicate start from the same point.
 """
 
@@ -29,10 +29,10 @@ _FILL = "void(int64, int64, int64, int64[:, ::1])"
 
 
 def initial_parameters(trial: Trial) -> Parameters:
-    """Draw a trial's parameters before the first update, in float64.
+    """Draw a trial's initial parameters, in float64.
 
     Args:
-        trial: Its `init`, `hidden`, `task` and `seed` decide the numbers.
+        trial: The numbers depend on its `init`, `hidden`, `task` and `seed`.
 
     Returns:
         Parameters of the shapes (hidden, inputs), (hidden, hidden), (hidden),
@@ -60,13 +60,13 @@ def initial_parameters(trial: Trial) -> Parameters:
 def sparse_of_radius(
     dense: Float[np.ndarray, "hidden hidden"], seed: int
 ) -> Float[np.ndarray, "hidden hidden"]:
-    """Keep 15 outgoing connections a unit, then scale to spectral radius 0.95.
+    """Keep 15 outgoing connections per unit, then scale to spectral radius 0.95.
 
-    The paper says incoming, the authors' code does outgoing: column j of W_rec holds the
-    weights from unit j. A network of 15 units or fewer keeps all its connections.
+    The paper says incoming; the authors' code uses outgoing: column j of W_rec holds the
+    weights from unit j. A network of 15 units or fewer keeps all connections.
 
     Args:
-        dense: Weights to choose from.
+        dense: The dense weights.
         seed: The trial's seed.
     """
     hidden = dense.shape[0]
@@ -78,7 +78,7 @@ def sparse_of_radius(
 
 
 def _targets(seed: int, unit: int, hidden: int) -> Int[np.ndarray, " targets"]:
-    """Choose the units that one unit feeds: the head of a Fisher-Yates shuffle."""
+    """Choose the targets of one unit's connections: the head of a Fisher-Yates shuffle."""
     order = np.arange(hidden)
     chosen = min(CONNECTIONS, hidden)
     draws = uniform_words(seed, _TARGETS, chosen, example=unit)
@@ -91,15 +91,15 @@ def _targets(seed: int, unit: int, hidden: int) -> Int[np.ndarray, " targets"]:
 def normals(
     seed: int, parameter: int, shape: tuple[int, int]
 ) -> Float[np.ndarray, "rows columns"]:
-    """Draw standard normal numbers by inverting the distribution function.
+    """Draw standard normal numbers by inverting the cumulative distribution function.
 
     Args:
         seed: The trial's seed.
-        parameter: Which array the numbers are for.
+        parameter: Index of the parameter array.
         shape: Rows and columns.
 
     Returns:
-        float64; one 32-bit word a number, so none lies beyond 6.4 standard deviations.
+        float64; one 32-bit word per number, so none exceeds 6.4 standard deviations.
     """
     drawn = uniform_words(seed, parameter, shape[0] * shape[1])
     inverse = NormalDist().inv_cdf
@@ -116,6 +116,6 @@ def uniform_words(
 
 
 def _fill(seed: int, parameter: int, example: int, drawn: np.ndarray) -> None:
-    """Draw block after block of four words; compiled before use."""
+    """Draw blocks of four words; compiled before use."""
     for block in range(drawn.shape[0]):
         drawn[block] = words(seed, INIT, parameter, example, block)

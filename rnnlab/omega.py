@@ -25,7 +25,7 @@ class Omega(NamedTuple):
     """The regulariser on one batch."""
 
     value: Float[Tensor, ""]
-    """Ω; 0 where no pair is valid."""
+    """Ω; 0 if no pair is valid."""
     valid_share: Float[Tensor, ""]
     """Share of (step, example) pairs with ‖d_k‖² ≥ 1e-20."""
 
@@ -41,7 +41,7 @@ class _Terms(NamedTuple):
 def slope(
     hidden: Float[Tensor, "time batch hidden"], activation: Activation
 ) -> Float[Tensor, "time batch hidden"]:
-    """Give σ' at each hidden value h = σ(x): 1 − h² for tanh, h (1 − h) for logistic."""
+    """Compute σ' at each hidden value h = σ(x): 1 − h² for tanh, h (1 − h) for logistic."""
     return 1 - hidden.square() if activation == "tanh" else hidden * (1 - hidden)
 
 
@@ -52,7 +52,7 @@ def omega(
     dhidden: Float[Tensor, "time batch hidden"],
     activation: Activation,
 ) -> Omega:
-    """Measure how far the recurrence is from keeping gradient norms (Eq. 9).
+    """Compute Ω: how far the recurrence is from preserving gradient norms (Eq. 9).
 
     Args:
         w_rec: W_rec.
@@ -73,7 +73,7 @@ def omega_gradient(
     dhidden: Float[Tensor, "time batch hidden"],
     activation: Activation,
 ) -> tuple[Float[Tensor, "hidden hidden"], Omega]:
-    """Give the immediate derivative of Ω with respect to W_rec (Eq. 10).
+    """Compute the immediate derivative of Ω with respect to W_rec (Eq. 10).
 
     With ∂⁺Ω/∂v_k = 4 (‖v_k‖²/‖d_k‖² − 1) / ‖d_k‖² · v_k / (number of valid pairs),
 
@@ -86,7 +86,7 @@ def omega_gradient(
         activation: The hidden unit.
 
     Returns:
-        ∂⁺Ω/∂W_rec (zero where no pair is valid), and Ω itself.
+        ∂⁺Ω/∂W_rec (zero if no pair is valid), and Ω.
     """
     terms = _terms(w_rec, hidden, dhidden, activation)
     count = terms.valid.sum().clamp(min=1)
@@ -108,7 +108,7 @@ def _terms(
     dhidden: Float[Tensor, "time batch hidden"],
     activation: Activation,
 ) -> _Terms:
-    """Give d∘σ', v, ‖v‖²/‖d‖² − 1, ‖d‖² (1 where not valid), and which pairs are valid."""
+    """Compute d∘σ', v, ‖v‖²/‖d‖² − 1, ‖d‖² (1 where not valid), and which pairs are valid."""
     local = dhidden * slope(hidden, activation)
     arriving = local @ w_rec
     squared = dhidden.square().sum(-1)

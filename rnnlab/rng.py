@@ -1,13 +1,13 @@
 """Random numbers as a pure function of (trial seed, purpose, index, example, block).
 
-Counter-based, so a trial's numbers depend on nothing else: not on the order of the
-trials, the pack, the worker, or how often training was interrupted. The generator is
+The generator is counter-based, so a trial's numbers depend on nothing else: not on the
+order of the trials, the pack, the worker, or interruptions of training. It is
 Philox-4x32 with 10 rounds (Salmon, Moraes, Dror & Shaw, *Parallel random numbers: as
 easy as 1, 2, 3*, SC 2011, Section 3.3), tested against its published vectors.
 
 Every function here is scalar Python over non-negative integers below 2**63, written so
-that Numba compiles it to the same numbers: products of two 32-bit words may wrap in a
-signed 64-bit register, but each is masked to the 32 bits wanted before it is used.
+that Numba computes the same numbers: a product of two 32-bit words may wrap in a signed
+64-bit register, but it is masked to the 32 bits needed before use.
 """
 
 TRAIN = 0
@@ -65,24 +65,24 @@ def philox(
 def words(
     seed: int, purpose: int, index: int, example: int, block: int
 ) -> tuple[int, int, int, int]:
-    """Give four uniform 32-bit words, the same for the same arguments for ever.
+    """Draw four uniform 32-bit words; equal arguments always give equal words.
 
     Args:
         seed: The trial's seed, 0 to 2**32 − 1.
-        purpose: What the numbers are for: `TRAIN`, `CHECK`, `PROBE` or `INIT`.
-        index: Which update, check or parameter, 0 to 2**63 − 1.
-        example: Which sequence of the batch, or which row.
-        block: Which four of the numbers that this example draws.
+        purpose: `TRAIN`, `CHECK`, `PROBE`, `INIT` or `TEST`.
+        index: Index of the update, check or parameter, 0 to 2**63 − 1.
+        example: Index of the sequence in the batch, or of the row.
+        block: Index of the block of four words within the example.
     """
     return philox(block, example, index & WORD, index >> 32, seed, purpose)
 
 
 def below(word: int, n: int) -> int:
-    """Turn a 32-bit word into a whole number uniform over 0..n−1.
+    """Map a 32-bit word to an integer uniform over 0..n−1.
 
     Args:
         word: Uniform, 32 bits.
-        n: 1 to 2**31. The bias of a multiply-and-shift is at most n / 2**32.
+        n: 1 to 2**31. The bias of the multiply-and-shift is at most n / 2**32.
 
     Example:
         >>> below(0, 10), below(2**31, 10), below(2**32 - 1, 10)

@@ -1,11 +1,11 @@
 """Errors a caller can act on.
 
-SweepError                    what the command line answers with one line and exit code 2
-├── UnknownNameError          no such experiment, column or trial; names the nearest
+SweepError                    the command line prints its message and exits with code 2
+├── UnknownNameError          no such experiment, column or trial; suggests the nearest
 ├── WhereError                a `--where` that is not an expression over columns
 ├── ExperimentError           an experiment file that cannot be loaded
 └── StoreError                a results folder that cannot be used
-    ├── UnwritableError       a results folder that fails again and again
+    ├── UnwritableError       a results folder that fails after all retries
     ├── NewerSchemaError      written by a later version of this program
     └── NondeterminismError   one trial, one numerics id, two different results
 """
@@ -15,19 +15,19 @@ from collections.abc import Iterable
 
 
 class SweepError(Exception):
-    """Something the user can mend: what is wrong, why, and what to do."""
+    """An error that the user can fix: what is wrong, why, and what to do."""
 
 
 class UnknownNameError(SweepError):
     """A name that is not in a list of names."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        """Say which name, which are known, and which of them is near.
+        """Write the message, with the known names and the nearest of them.
 
         Args:
-            kind: What it should have named, as in "experiment".
-            name: The name given.
-            known: The names there are.
+            kind: The kind of thing named, as in "experiment".
+            name: The unknown name.
+            known: The known names.
         """
         names = list(known)
         ends = {name.rsplit(".", 1)[-1]: None for name in names}
@@ -49,14 +49,18 @@ class StoreError(SweepError):
 
 
 class UnwritableError(StoreError):
-    """A results folder that fails again and again: full, gone, or out of order."""
+    """A results folder that fails after all retries: full, missing or broken."""
 
 
 class NewerSchemaError(StoreError):
     """A file that a later version of this program wrote."""
 
     def __init__(self, what: str) -> None:
-        """Say what is not known of it."""
+        """Write the message.
+
+        Args:
+            what: What this version does not know.
+        """
         super().__init__(
             f"The results were written by a later version of rnnlab ({what}). "
             "Update rnnlab, or choose another --results DIR."
@@ -64,4 +68,4 @@ class NewerSchemaError(StoreError):
 
 
 class NondeterminismError(StoreError):
-    """One trial under one numerics id gave two different results."""
+    """One trial has two different results under one numerics id."""

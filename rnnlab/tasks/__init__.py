@@ -1,6 +1,6 @@
-"""The learning problems, one a file, each a subclass of `Task`.
+"""The learning problems, one per file, each a subclass of `Task`.
 
-To add one: a new file like `temporal_order.py`, and a line below.
+To add one, write a new file like `temporal_order.py`, and add a line below.
 """
 
 from rnnlab.tasks.addition import Addition as Addition

@@ -23,7 +23,7 @@ def draw_example(
     inputs: MutableSequence[MutableSequence[float]],
     targets: MutableSequence[float],
 ) -> None:
-    """Draw one sequence of T pairs; (a + b)/2 is asked for, where a and b are the marked ones.
+    """Draw one sequence of T pairs; the target is (a + b)/2 for the marked numbers a and b.
 
     Arguments as in `Task.draw_example`.
     """
@@ -42,11 +42,11 @@ def draw_marked(
 ) -> tuple[float, float]:
     """Draw T numbers uniform over (0, 1), and mark two of them with a 1.
 
-    The first at r(int(.1 T)), the second at int(.1 T) + r(int(.4 T)), where r(n) is uniform
-    over 0..n−1.
+    The first is at r(int(.1 T)), the second at int(.1 T) + r(int(.4 T)), where r(n) is
+    uniform over 0..n−1.
 
     Returns:
-        The two.
+        The two marked numbers.
     """
     for start in range(0, steps, NUMBERS_A_BLOCK):
         block = words(seed, purpose, index, example, 1 + start // NUMBERS_A_BLOCK)
@@ -63,7 +63,7 @@ def draw_marked(
 
 @dataclass(frozen=True, kw_only=True)
 class Addition(Task):
-    """Give the mean of two marked numbers; the network has a linear output.
+    """Compute the mean of two marked numbers; the network has a linear output.
 
     A length L gives batches of T = L + r(int(.1 L)) steps.
 
@@ -95,5 +95,5 @@ class Addition(Task):
         return 1
 
     def steps(self, length: int, word: int) -> int:
-        """Give T = L + r(int(.1 L))."""
+        """Return T = L + r(int(.1 L))."""
         return length + below(word, length // 10)

@@ -1,4 +1,4 @@
-"""Noiseless memorisation: repeat a pattern when a trigger comes, long after it was shown.
+"""Noiseless memorisation: repeat a pattern after a trigger, long after it was shown.
 
 ICML 2013, Section 4.1.5, with the layout of the authors' code. 5 bits: two values at five
 positions, and all 32 patterns form each batch; 20 bits and more: five values at ten.
@@ -12,8 +12,8 @@ from rnnlab.rng import WORD, below, words
 from rnnlab.tasks.task import Cost, Task
 
 PATTERNS_COUNTED = 1000
-"""Where there are fewer patterns, the sequences of a batch show one after another, from a
-random one on: a batch of as many shows each once, and a smaller one leaves none out for ever."""
+"""With fewer patterns than this, a batch takes consecutive patterns from a random one on:
+a batch as large as their number has each once, and smaller batches reach all in time."""
 
 
 def draw_example(
@@ -26,11 +26,11 @@ def draw_example(
     inputs: MutableSequence[MutableSequence[int]],
     targets: MutableSequence[int],
 ) -> None:
-    """Draw a pattern, L blanks, the trigger, blanks; the pattern is asked for from the trigger on.
+    """Draw a pattern, L blanks, the trigger, blanks; the pattern is the target from the trigger on.
 
-    Before, blank is asked for. Of n values the symbols are 0 to n − 1, blank is n and the
-    trigger n + 1. Arguments as in `Task.draw_example`; `settings` are the number of values
-    and of positions.
+    Before the trigger, the target is blank. For n values the symbols are 0 to n − 1, blank is
+    n and the trigger n + 1. Arguments as in `Task.draw_example`; `settings` are the numbers
+    of values and of positions.
     """
     values, positions = settings[0], settings[1]
     symbols = inputs[0]
@@ -41,7 +41,7 @@ def draw_example(
     patterns = 1
     for _ in range(positions):
         patterns = min(patterns * values, PATTERNS_COUNTED)
-    shift = words(seed, purpose, index, WORD, WORD)[0]  # of the batch, not of a sequence
+    shift = words(seed, purpose, index, WORD, WORD)[0]  # one per batch
     left = (example + below(shift, patterns)) % patterns
     for place in range(positions):
         symbol = left % values
@@ -55,7 +55,7 @@ def draw_example(
 
 @dataclass(frozen=True, kw_only=True)
 class Memorisation(Task):
-    """Repeat a pattern after L blanks; a sequence is wrong if any of its steps is.
+    """Repeat a pattern after L blanks; a sequence is wrong if any step is wrong.
 
     Sequences have T = L + 2 · `positions` steps.
 
@@ -72,17 +72,17 @@ class Memorisation(Task):
     """Different symbols in a pattern, 2 to 100."""
 
     positions: int = 5
-    """Symbols of a pattern, 1 to 1000."""
+    """Length of a pattern, in symbols, 1 to 1000."""
 
     cost: ClassVar[Cost] = "class_at_each_step"
     because: ClassVar[str] = "there is a blank"
     draw_example: ClassVar[Callable[..., None]] = staticmethod(draw_example)
 
     def __post_init__(self) -> None:
-        """Refuse patterns that cannot be drawn.
+        """Reject patterns that cannot be drawn.
 
         Raises:
-            ValueError: Naming the field, its value and the remedy.
+            ValueError: If a field is out of range; the message says what to change.
         """
         for name, low, high in (("values", 2, 100), ("positions", 1, 1000)):
             value = getattr(self, name)
@@ -95,19 +95,19 @@ class Memorisation(Task):
 
     @property
     def inputs(self) -> int:
-        """The values, blank and the trigger."""
+        """The number of values, plus blank and trigger."""
         return self.values + 2
 
     @property
     def outputs(self) -> int:
-        """The values and blank."""
+        """The number of values, plus blank."""
         return self.values + 1
 
     @property
     def settings(self) -> tuple[int, ...]:
-        """Values and positions."""
+        """The numbers of values and of positions."""
         return self.values, self.positions
 
     def steps(self, length: int, word: int) -> int:
-        """Give T = L + 2 · positions."""
+        """Return T = L + 2 · positions."""
         return length + 2 * self.positions

@@ -22,7 +22,7 @@ def draw_example(
     inputs: MutableSequence[MutableSequence[float]],
     targets: MutableSequence[float],
 ) -> None:
-    """Draw one sequence of T pairs; a·b is asked for, where a and b are the marked ones.
+    """Draw one sequence of T pairs; the target is a·b for the marked numbers a and b.
 
     Arguments as in `Task.draw_example`.
     """
@@ -32,7 +32,7 @@ def draw_example(
 
 @dataclass(frozen=True, kw_only=True)
 class Multiplication(Task):
-    """Give the product of two marked numbers; the network has a linear output.
+    """Compute the product of two marked numbers; the network has a linear output.
 
     A length L gives batches of T = L + r(int(.1 L)) steps.
 
@@ -64,5 +64,5 @@ class Multiplication(Task):
         return 1
 
     def steps(self, length: int, word: int) -> int:
-        """Give T = L + r(int(.1 L))."""
+        """Return T = L + r(int(.1 L))."""
         return length + below(word, length // 10)

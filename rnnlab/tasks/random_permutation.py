@@ -1,7 +1,7 @@
-"""The random permutation problem: the first of a hundred symbols comes back at the end.
+"""The random permutation problem: the first symbol returns at the end; there are 100 symbols.
 
-ICML 2013, Section 4.1.4, as in the authors' code: the cost is on the last symbol alone,
-the only one that can be predicted.
+ICML 2013, Section 4.1.4, as in the authors' code: the cost is on the last symbol only, as
+no other can be predicted.
 """
 
 from collections.abc import Callable, MutableSequence, Sequence
@@ -25,7 +25,7 @@ def draw_example(
     inputs: MutableSequence[MutableSequence[int]],
     targets: MutableSequence[int],
 ) -> None:
-    """Draw one sequence of L symbols; the next one, asked for, is the first.
+    """Draw one sequence of L symbols; the target is the next symbol, which equals the first.
 
     The first is 0 or 1, the others are uniform over 2 to 99. Arguments as in
     `Task.draw_example`.
@@ -42,7 +42,7 @@ def draw_example(
 
 @dataclass(frozen=True, kw_only=True)
 class RandomPermutation(Task):
-    """Predict the symbol after the last: it is the first one.
+    """Predict the symbol after the last: it equals the first.
 
     Example:
         >>> inputs, targets = [[0] * 10], [0]
@@ -62,5 +62,5 @@ class RandomPermutation(Task):
 
     @property
     def outputs(self) -> int:
-        """All symbols: which two come last must be learnt too."""
+        """All symbols: the network must also learn which two can come last."""
         return SYMBOLS

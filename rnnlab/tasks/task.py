@@ -1,4 +1,4 @@
-"""What a learning problem tells the rest of `rnnlab`."""
+"""The interface of a learning problem."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -6,37 +6,37 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 Cost = Literal["class_at_end", "class_at_each_step", "value_at_end"]
-"""What is asked, and with it the cost and what counts as wrong; see `rnnlab.costs`."""
+"""The kind of target, which decides the cost and what is wrong; see `rnnlab.costs`."""
 
 LONGEST = 100_000
-"""Steps that fit a worker's memory."""
+"""The most steps that fit into a worker's memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task(ABC):
-    """A learning problem: how long its sequences are, and how one is drawn.
+    """A learning problem: how long its sequences are, and how to draw one.
 
-    A subclass stands in a file of its own and gives `inputs`, `outputs`, `draw_example`
-    and what of the class variables differs. Its fields are content of a trial.
+    Each subclass has its own file and defines `inputs`, `outputs`, `draw_example` and the
+    class variables that differ from the defaults. Its fields are part of a trial's content.
     """
 
     length: int = 100
-    """Length L asked for, in steps; with `length_max` the least."""
+    """Length L, in steps; with `length_max` the shortest."""
 
     length_max: int | None = None
-    """Draw L anew for every batch, `length` ≤ L < `length_max`; None: all are of `length`."""
+    """Draw a new L for every batch, `length` ≤ L < `length_max`; None: always `length`."""
 
     one_hot: ClassVar[bool] = True
-    """Whether a step's input is one of `inputs` symbols; else it is `inputs` numbers."""
+    """Whether a step's input is one of `inputs` symbols; otherwise it is `inputs` numbers."""
 
     cost: ClassVar[Cost] = "class_at_end"
-    """What is asked of the network."""
+    """The kind of target and cost."""
 
     shortest: ClassVar[int] = 1
-    """The least L."""
+    """The smallest L allowed."""
 
     because: ClassVar[str] = "a sequence has a step"
-    """Why L cannot be less."""
+    """Why L cannot be smaller; part of the error message."""
 
     draw_example: ClassVar[Callable[..., None]]
     """Draw one sequence: plain Python over scalars and arrays, which Numba compiles.
@@ -44,29 +44,30 @@ class Task(ABC):
     Called as `draw_example(seed, purpose, index, example, steps, settings, inputs, targets)`
     with the arguments of `rnnlab.rng.words`, the number of steps and `settings`. It writes
     every step of every row of `inputs`: one row of symbols, or one row for each number of
-    a step. It writes into `targets` the class asked for (at each step, or one), or the
-    numbers asked for.
+    a step. It writes the targets into `targets`: one class, a class for each step, or the
+    numbers.
     """
 
     @property
     @abstractmethod
     def inputs(self) -> int:
-        """How many symbols there are, or numbers in a step."""
+        """The number of symbols, or of numbers per step."""
 
     @property
     @abstractmethod
     def outputs(self) -> int:
-        """How many classes there are, or numbers asked for."""
+        """The number of classes, or of target numbers."""
 
     @property
     def settings(self) -> tuple[int, ...]:
-        """What of the task `draw_example` must know besides the number of steps."""
+        """The task's parameters for `draw_example`, besides the number of steps."""
         return ()
 
     def steps(self, length: int, word: int) -> int:
-        """Give the steps of a batch for a length L; arithmetic that arrays understand too.
+        """Return the steps of a batch for a length L; the arithmetic must work on arrays too.
 
-        They must not fall where L or the word rises: room is made for the highest of both.
+        The result must not decrease in L or in the word: memory is allocated for the
+        highest of both.
 
         Args:
             length: L.
@@ -75,10 +76,10 @@ class Task(ABC):
         return length
 
     def of_length(self, length: int) -> Self:
-        """Give the same task with one length.
+        """Return the same task with a fixed length.
 
         Raises:
-            ValueError: If it cannot be drawn.
+            ValueError: If the length is not allowed.
         """
         return replace(self, length=length, length_max=None)
 
@@ -90,14 +91,14 @@ class Task(ABC):
 
     @property
     def varies(self) -> bool:
-        """Whether batches differ in their number of steps."""
+        """Whether the number of steps differs between batches."""
         return self.steps(self.length, 0) != self.longest
 
     def __post_init__(self) -> None:
-        """Refuse lengths that cannot be drawn.
+        """Reject lengths that cannot be drawn.
 
         Raises:
-            ValueError: Naming the field, its value and the remedy.
+            ValueError: If a length is not allowed; the message says what to change.
         """
         self.require_whole("length", self.length)
         if self.length < self.shortest:
@@ -122,10 +123,10 @@ class Task(ABC):
             )
 
     def require_whole(self, name: str, value: object) -> None:
-        """Refuse what is no whole number.
+        """Reject a value that is not a whole number.
 
         Raises:
-            ValueError: Naming the field.
+            ValueError: If it is not; the message names the field.
         """
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValueError(

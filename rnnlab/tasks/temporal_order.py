@@ -1,4 +1,4 @@
-"""The temporal order problem: two symbols far apart, in which order did they come?
+"""The temporal order problem: classify the order of two symbols that are far apart.
 
 ICML 2013, Section 4.1.1, with the positions of the authors' code.
 """
@@ -26,7 +26,7 @@ def draw_example(
 ) -> None:
     """Draw one sequence of L symbols over {A, B, c, d, e, f}, coded 0 to 5.
 
-    The first of A, B stands at int(.1 L) + r(int(.1 L)), the second at
+    The first A or B is at int(.1 L) + r(int(.1 L)), the second at
     int(.5 L) + r(int(.1 L)), where r(n) is uniform over 0..n−1; every other step is one
     of the four distractors. The class is v₀ + 2 v₁, where v = 1 means B: 0 to 3 for AA,
     BA, AB, BB. Arguments as in `Task.draw_example`.
@@ -50,7 +50,7 @@ def draw_distractors(
     lowest: int,
     symbols: MutableSequence[int],
 ) -> None:
-    """Write one of the four symbols `lowest`, … at every step, from block 1 of the words on."""
+    """Write one of four symbols from `lowest` on at every step, using words from block 1 on."""
     for start in range(0, steps, DISTRACTORS_A_BLOCK):
         block = words(seed, purpose, index, example, 1 + start // DISTRACTORS_A_BLOCK)
         for offset in range(min(DISTRACTORS_A_BLOCK, steps - start)):

@@ -1,4 +1,4 @@
-"""The 3-bit temporal order problem: three symbols far apart, in which order did they come?
+"""The 3-bit temporal order problem: classify the order of three symbols that are far apart.
 
 ICML 2013, Section 4.1.2, with the positions of the authors' code.
 """
@@ -24,7 +24,7 @@ def draw_example(
 ) -> None:
     """Draw one sequence of L symbols over {A, B, c, d, e, f}, coded 0 to 5.
 
-    A or B stands at int(.1 L), int(.3 L) and int(.6 L), each + r(int(.1 L)), where r(n) is
+    A or B is at int(.1 L), int(.3 L) and int(.6 L), each + r(int(.1 L)), where r(n) is
     uniform over 0..n−1; every other step is one of the four distractors. The class is
     v₀ + 2 v₁ + 4 v₂, where v = 1 means B. Arguments as in `Task.draw_example`.
     """

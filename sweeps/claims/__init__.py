@@ -1,1 +1,1 @@
-"""The paper's claims, and how a table answers them."""
+"""The paper's claims, and how a results table is judged against them."""

@@ -1,9 +1,9 @@
-"""What the paper claims, typed.
+"""Types for the paper's claims.
 
-A claim stands beside the experiment that tests it, as an item of `claims` in its file; those
-that no experiment tests yet stand in `sweeps/claims/untested_claims.py`. A verdict is a function of the
-sweep's table (`sweeps.claims.judges`): without a table there is none. `sweeps.report.claims_page` writes
-the page.
+A claim is defined in the file of the experiment that tests it, as an item of `claims`; claims
+that no experiment tests yet are in `sweeps/claims/untested_claims.py`. A verdict is a function
+of the sweep's table (`sweeps.claims.judges`): no table, no verdict. `sweeps.report.claims_page`
+writes the page.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Verdict = Literal["reproduced", "partly", "not", "not run yet"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a table says of a claim."""
+    """The result of judging a claim on a table."""
 
     ours: str
     """Our value, with n and its interval."""
@@ -29,19 +29,19 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Something that the paper says, and how one would see it."""
+    """A claim of the paper, and how to test it."""
 
     number: str
-    """Its place on the page: a number and, where it has parts, a letter, as in "3b"."""
+    """Position on the page: a number and, for a claim with parts, a letter, as in "3b"."""
     source: str
-    """Where the paper says it."""
+    """Section, figure or table of the paper."""
     says: str
-    """What, in a sentence."""
+    """The claim, in a sentence."""
     paper: str
     """The paper's own value."""
     judge: "Judge | None" = None
-    """From the rows of the trials that test it, at least one, to what they say."""
+    """Function from the rows of the trials that test it, at least one, to a finding."""
     where: str | None = None
     """The trials that test it, as a `--where` expression; None means all of the sweep."""
     remark: str = ""
-    """Where we differ: why, if that is known, and what was tried."""
+    """If our result differs: the reason, if known, and what was tried."""

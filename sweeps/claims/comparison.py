@@ -1,4 +1,4 @@
-"""A table in Markdown: what the paper says, and what was found, with its interval."""
+"""A Markdown table that compares the paper's success rates with ours, with intervals."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,15 @@ HEAD = (
 def comparison(
     results: "pd.DataFrame", problems: Mapping[str, tuple[str, str, Sequence[Any]]]
 ) -> str:
-    """Write a row for each problem: the paper's success rate and ours.
+    """Return a Markdown table with a row for each problem: the paper's success rate and ours.
 
     Args:
         results: The table, possibly partial.
         problems: By name: what the paper says, its settings in words, and all trials.
 
     Returns:
-        Markdown. The interval is Wilson's; the median is of the Kaplan–Meier estimate, where
-        a trial that was not solved lasts longer than it was trained.
+        Markdown. The interval is Wilson's; the median is of the Kaplan–Meier estimate, in
+        which an unsolved trial is censored at its last update.
     """
     rows = [_row(name, *each, results) for name, each in problems.items()]
     return "\n".join([*HEAD, *rows]) + "\n"
@@ -53,7 +53,7 @@ def _row(
 
 
 def median_updates(trials: "pd.DataFrame") -> str:
-    """Write the median of the updates to success, or beyond what it is."""
+    """Return the median of updates to success as text, or a lower bound on it."""
     updates, outcomes = trials["updates"].tolist(), trials["outcome"].tolist()
     when = time_at(success_curve(updates, outcomes), 0.5)
     if math.isfinite(when):
@@ -65,7 +65,7 @@ def median_updates(trials: "pd.DataFrame") -> str:
 
 
 def unsolved_until(trials: "pd.DataFrame") -> str:
-    """Write how long unsolved trials were trained; nothing where there is none."""
+    """Return how long unsolved trials were trained, as text; empty if there are none."""
     unsolved = trials[trials["outcome"] == "unsolved"]["updates"]
     if unsolved.empty:
         return ""

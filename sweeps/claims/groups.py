@@ -1,4 +1,4 @@
-"""Groups of trials compared: the cells that both have, and how often they were solved."""
+"""Compare the success rates of two groups of trials on the cells that both have."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,46 +11,52 @@ if TYPE_CHECKING:
 
 
 CELL = ("task.length", "init", "clip_multiple", "seed")
-"""What two trials have in common that are compared, where the comparison is not of that."""
+"""Columns on which compared trials are matched, except the column under comparison."""
 
 
 class Gain(NamedTuple):
-    """How much more often one group of trials is solved than another."""
+    """Difference between the success rates of two groups of trials."""
 
     by: float
     """Difference of the rates."""
     interval: Interval
-    told: str
+    summary: str
 
 
-def gain_of(one: "pd.DataFrame", other: "pd.DataFrame", but: str = "") -> Gain:
-    """Compare the success rates of two groups; of nothing, nothing is known.
+def gain_of(
+    baseline: "pd.DataFrame", variant: "pd.DataFrame", except_column: str = ""
+) -> Gain:
+    """Compute how much more often the variant is solved than the baseline.
+
+    Only replicates that both groups have are compared. If there are none, the difference
+    is NaN.
 
     Args:
-        one: Trials.
-        other: Others, of which those count whose replicate is in `one`, and vice versa.
-        but: A column of `CELL` in which they differ.
+        baseline: Trials.
+        variant: The trials compared with them.
+        except_column: A column of `CELL` in which the groups differ.
     """
-    if not (one.empty or other.empty):
-        one, other = matched(one, other, but)
-    if one.empty or other.empty:
+    if not (baseline.empty or variant.empty):
+        baseline, variant = matched(baseline, variant, except_column)
+    if baseline.empty or variant.empty:
         return Gain(math.nan, Interval(-1.0, 1.0), "not run yet")
-    k, n, m, of = solved_in(other), len(other), solved_in(one), len(one)
+    k, n = solved_in(variant), len(variant)
+    m, of = solved_in(baseline), len(baseline)
     interval = newcombe(k, n, m, of)
-    told = (
+    summary = (
         f"{m} of {of} → {k} of {n} "
         f"({100 * interval.low:+.0f} to {100 * interval.high:+.0f} points)"
     )
-    return Gain(k / n - m / of, interval, told)
+    return Gain(k / n - m / of, interval, summary)
 
 
 def matched(
-    one: "pd.DataFrame", other: "pd.DataFrame", but: str
+    one: "pd.DataFrame", other: "pd.DataFrame", except_column: str
 ) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Keep the replicates that both have, as they stood at updates that all of them had."""
+    """Keep the replicates that both groups have, at the largest update that all reached."""
     import pandas as pd
 
-    columns = [name for name in CELL if name != but and name in one.columns]
+    columns = [name for name in CELL if name != except_column and name in one.columns]
     horizon = min(_horizon(one), _horizon(other))
     cells = set(_cells(one, columns)) & set(_cells(other, columns))
     kept: list[pd.DataFrame] = []
@@ -62,25 +68,25 @@ def matched(
 
 
 def _cells(group: "pd.DataFrame", columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """Name the replicate that each row is of; null is a value like others."""
+    """Return a key of the replicate of each row; null is a value like any other."""
     return [tuple(map(repr, row)) for row in group[list(columns)].values.tolist()]
 
 
 def _horizon(group: "pd.DataFrame") -> float:
-    """Give the updates that every trial of a group had that was not solved."""
+    """Return the updates that every unsolved trial of a group has reached."""
     unsolved = group[group["outcome"] == "unsolved"]["updates"]
     return float(unsolved.min()) if len(unsolved) else math.inf
 
 
 def drop_of(first: "pd.DataFrame", last: "pd.DataFrame", column: str) -> Gain:
-    """Say how much less often the last group is solved than the first, along a column."""
-    gain = gain_of(first, last, but=column)
+    """Compute how much less often the last group is solved than the first, along a column."""
+    gain = gain_of(first, last, except_column=column)
     low, high = gain.interval
-    return Gain(-gain.by, Interval(-high, -low), gain.told)
+    return Gain(-gain.by, Interval(-high, -low), gain.summary)
 
 
 def rows_of(results: "pd.DataFrame", where: Mapping[str, Any]) -> "pd.DataFrame":
-    """Give the rows with these values; None means null."""
+    """Return the rows with these values; None means null."""
     for column, value in where.items():
         here = results[column]
         results = results[here.isna() if value is None else here == value]

@@ -1,10 +1,9 @@
-"""How a table answers a claim: rates, differences of rates and times, each with an interval.
+"""Judge claims on a table: rates, differences of rates and times, each with an interval.
 
-A judge is made by a function here and given to a `sweeps.claims.Claim`. What it may say:
-"reproduced" where the interval, or every trial, bears the claim out; "partly" where some of it
-does, or the direction alone; "not" where nothing does; "not run yet" where what is to be compared
-is not there. Groups are compared over the cells that both have, as they stood when all had had as
-many updates.
+The functions here build the judge of a `sweeps.claims.claim.Claim`. Its verdicts: "reproduced"
+if the interval, or every trial, supports the claim; "partly" if only part of the claim or only
+the direction is supported; "not" if nothing is; "not run yet" if the trials to compare are
+missing. Groups are compared on the cells that both have, at the same number of updates.
 """
 
 import math
@@ -26,18 +25,18 @@ TESTED_ON = 10_000
 """Sequences of a test after training."""
 SIGNIFICANT = 0.05
 ALIKE = 0.2
-"""Rates that differ by less, for certain, are alike."""
+"""Rates are alike if the interval of their difference is within ± this."""
 
 
 def all_solved(results: "pd.DataFrame") -> Finding:
-    """Judge "every trial is solved": partly, where some are; not, where none is."""
+    """Judge "every trial is solved": partly if some are; not if none is."""
     solved, n = solved_in(results), len(results)
     verdict = _by_count(solved, n)
     return Finding(f"{_rate(solved, n)}{unsolved_until(results)}", verdict)
 
 
 def solved_like(k: int, n: int) -> "Judge":
-    """Judge "k of n are solved": our rate may differ from it by chance alone, and is not 0."""
+    """Judge "k of n are solved": our rate is not 0, and may differ from k/n only by chance."""
 
     def judge(results: "pd.DataFrame") -> Finding:
         ours = solved_in(results), len(results)
@@ -50,11 +49,11 @@ def solved_like(k: int, n: int) -> "Judge":
 
 
 def right_at(longest: int, wrong_below: int) -> "Judge":
-    """Judge what solved models do on fresh sequences of other lengths.
+    """Judge how solved models generalise to fresh sequences of other lengths.
 
     Args:
-        longest: The longest length that counts; one of `test_lengths`.
-        wrong_below: A model is right at a length with fewer wrong of 10,000 than this.
+        longest: The longest length considered; one of `test_lengths`.
+        wrong_below: A model is right at a length if fewer than this many of 10,000 are wrong.
     """
 
     def judge(results: "pd.DataFrame") -> Finding:
@@ -68,38 +67,39 @@ def right_at(longest: int, wrong_below: int) -> "Judge":
         right = sum(max(each.values()) < wrong_below for each in by_length)
         worst = {n: max(each[n] for each in by_length) for n in by_length[0]}
         fails_from = next((n for n, e in worst.items() if e >= wrong_below), None)
-        told = f"{right} of {len(tested)} solved models are right{_interval(right, len(tested))}"
+        text = f"{right} of {len(tested)} solved models are right{_interval(right, len(tested))}"
         if fails_from is not None:
             wrong = [each[longest] for each in by_length]
             shares = dict.fromkeys(
                 _percent(extreme) for extreme in (min(wrong), max(wrong))
             )
-            told += (
+            text += (
                 f"; the first length at which one fails is {fails_from:,}; at "
                 f"{longest:,} {' to '.join(shares)} are wrong"
             )
-        return Finding(told, _by_count(right, len(results)))
+        return Finding(text, _by_count(right, len(results)))
 
     return judge
 
 
 def better(
-    than: Mapping[str, Any],
-    this: Mapping[str, Any],
+    baseline: Mapping[str, Any],
+    variant: Mapping[str, Any],
     panels: Mapping[str, Mapping[str, Any]],
 ) -> "Judge":
-    """Judge "this variant is solved more often than that one" in each of several panels.
+    """Judge "the variant is solved more often than the baseline" in each of several panels.
 
     Args:
-        than: Columns and values of the one.
-        this: Of the other.
+        baseline: Its columns and values.
+        variant: Its columns and values.
         panels: Columns and values of each panel, by its name.
     """
 
     def judge(results: "pd.DataFrame") -> Finding:
         gains = {
             name: gain_of(
-                rows_of(results, {**where, **than}), rows_of(results, {**where, **this})
+                rows_of(results, {**where, **baseline}),
+                rows_of(results, {**where, **variant}),
             )
             for name, where in panels.items()
         }
@@ -116,7 +116,7 @@ def falls(
     Args:
         column: Such as "task.length".
         lines: Columns and values of each line, by its name; the steepest first.
-        ends: The values of the column that are compared: the first and the last.
+        ends: The two values of the column to compare: the first and the last.
     """
 
     def judge(results: "pd.DataFrame") -> Finding:
@@ -142,18 +142,20 @@ def falls(
 def gains_more(
     column: str,
     halves: tuple[Sequence[Any], Sequence[Any]],
-    than: Mapping[str, Any],
-    this: Mapping[str, Any],
+    baseline: Mapping[str, Any],
+    variant: Mapping[str, Any],
 ) -> "Judge":
-    """Judge "this variant gains more over that one in the second half of a column's values".
+    """Judge "the variant's gain over the baseline is larger in the second half of a column".
 
-    Reproduced where the intervals of the two gains do not meet; not, where it gains less.
+    Reproduced if the intervals of the two gains do not overlap; not if the gain is smaller.
     """
 
     def judge(results: "pd.DataFrame") -> Finding:
         low, high = (results[results[column].isin(list(half))] for half in halves)
         gains = {
-            f"at {half[0]} to {half[-1]}": gain_of(rows_of(here, than), rows_of(here, this))
+            f"at {half[0]} to {half[-1]}": gain_of(
+                rows_of(here, baseline), rows_of(here, variant)
+            )
             for half, here in zip(halves, (low, high), strict=True)
         }
         before, after = gains.values()
@@ -168,38 +170,38 @@ def gains_more(
 
 
 def solved_at_each(column: str) -> "Judge":
-    """Judge "it converges at every value of a column": partly where each has a solved trial."""
+    """Judge "it converges at every value of a column": partly if each has a solved trial."""
 
     def judge(results: "pd.DataFrame") -> Finding:
         groups = [(value, group) for value, group in results.groupby(column)]
-        told = [f"{value:g}: {solved_in(g)} of {len(g)}" for value, g in groups]
+        counts = [f"{value:g}: {solved_in(g)} of {len(g)}" for value, g in groups]
         shares = [solved_in(group) / len(group) for _, group in groups]
         verdict = "reproduced" if min(shares) == 1 else "partly" if min(shares) else "not"
-        return Finding("; ".join(told) + unsolved_until(results), verdict)
+        return Finding("; ".join(counts) + unsolved_until(results), verdict)
 
     return judge
 
 
 def speeds_differ(column: str, one: float, other: float) -> "Judge":
-    """Judge "it takes another time at one value than at the other", by the log-rank test."""
+    """Judge "the time to success differs between two values", by the log-rank test."""
 
     def judge(results: "pd.DataFrame") -> Finding:
         groups = [rows_of(results, {column: value}) for value in (one, other)]
         if any(group.empty for group in groups):
             return Finding("", "not run yet")
         p = _logrank(*groups)
-        told = [
+        medians = [
             f"{value:g}: median {median_updates(group)} updates (n = {len(group)})"
             for value, group in zip((one, other), groups, strict=True)
         ]
         verdict = "reproduced" if p < SIGNIFICANT else "partly"
-        return Finding(f"{'; '.join(told)}; log-rank p = {p:.2g}", verdict)
+        return Finding(f"{'; '.join(medians)}; log-rank p = {p:.2g}", verdict)
 
     return judge
 
 
 def alike(column: str, one: Any, other: Any) -> "Judge":
-    """Judge "both are solved as often": reproduced, where they differ by 20 points at most."""
+    """Judge "both are solved equally often": reproduced if they differ by at most 20 points."""
 
     def judge(results: "pd.DataFrame") -> Finding:
         gain = gain_of(rows_of(results, {column: one}), rows_of(results, {column: other}))
@@ -217,8 +219,8 @@ def alike(column: str, one: Any, other: Any) -> "Judge":
 def _finding(
     gains: Mapping[str, Gain], results: "pd.DataFrame", verdict: Verdict
 ) -> Finding:
-    told = "; ".join(f"{name} {each.told}" for name, each in gains.items())
-    return Finding(told + unsolved_until(results), verdict)
+    summary = "; ".join(f"{name} {each.summary}" for name, each in gains.items())
+    return Finding(summary + unsolved_until(results), verdict)
 
 
 def _rate(k: int, n: int) -> str:
@@ -239,7 +241,7 @@ def _by_count(k: int, n: int) -> Verdict:
 
 
 def _by_signs(gains: Iterable[Gain]) -> Verdict:
-    """Say "reproduced" where all gains are certain, "partly" where there is some and no loss."""
+    """Return "reproduced" if all gains are certain, "partly" for some gain and no loss."""
     gains = list(gains)
     if all(math.isnan(each.by) for each in gains):
         return "not run yet"

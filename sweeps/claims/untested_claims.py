@@ -1,4 +1,4 @@
-"""Claims of the paper that no experiment tests yet; each moves into the one that does."""
+"""Claims that no experiment tests yet; each moves to the experiment that will test it."""
 
 from sweeps.claims.claim import Claim
 

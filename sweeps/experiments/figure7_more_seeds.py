@@ -37,12 +37,12 @@ claims = tuple(
     Claim(
         number=number,
         source="Section 4.1.1, Figure 7",
-        says=f"the same with 20 seeds, the five among them, at 50 and 100 steps: {this} is "
-        f"solved more often than {than}",
+        says=f"the same with 20 seeds, the five among them, at 50 and 100 steps: {variant} is "
+        f"solved more often than {baseline}",
         paper=CURVES,
-        judge=better(VARIANTS[than], VARIANTS[this], PANELS),
+        judge=better(VARIANTS[baseline], VARIANTS[variant], PANELS),
     )
-    for number, than, this in (("1e", "MSGD", "MSGD-C"), ("1f", "MSGD-C", "MSGD-CR"))
+    for number, baseline, variant in (("1e", "MSGD", "MSGD-C"), ("1f", "MSGD-C", "MSGD-CR"))
 )
 
 

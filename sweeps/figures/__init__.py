@@ -1,15 +1,15 @@
-"""Figures: one palette, one set of axis labels, intervals and n on every one.
+"""Plotting functions: one palette, one set of axis labels, intervals and n on every figure.
 
-A figure is drawn from the table alone, and from a partial table too: it says what is
-missing. matplotlib is imported here and in this package only where something is drawn.
+A figure is drawn from the table alone; with a partial table it shows what is missing.
+The package imports matplotlib; import it only to draw.
 
 | module | what it draws |
 | --- | --- |
-| `success` | success rates, a panel an initialisation, a line a variant |
-| `lengths` | wrong sequences against their length, a line a seed |
-| `problems` | success by problem, and the error on the way |
-| `thresholds` | success and speed against the threshold of clipping |
-| `history` | what the checks of one trial saw, a panel a quantity |
+| `success` | success rates: a panel per initialisation, a line per variant |
+| `lengths` | error rate against sequence length, a line per seed |
+| `problems` | success rate by problem, and error rate during training |
+| `thresholds` | success and speed against the clipping threshold |
+| `history` | one trial's checks, a panel per quantity |
 | `style` | palette, labels, and how figures are written |
 """
 

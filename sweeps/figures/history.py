@@ -18,7 +18,7 @@ from sweeps.store.trial_id import SHOWN_DIGITS
 COLUMNS, WIDTH_IN, ROW_IN, MARGIN_IN = 2, 9.0, 1.5, 1.0
 TITLE_LETTERS = 110
 FEW = 50
-"""So many checks, or fewer, are drawn as points too."""
+"""Histories of at most this many checks also get point markers."""
 LABELS = {
     "error_rate": "wrong of up to 10,000 fresh sequences",
     "loss": "training cost C",
@@ -49,7 +49,7 @@ def history_panels(
 
     Returns:
         The figure. A line marks the first check with under 1 % wrong; dotted lines are at
-        1 % wrong, at the threshold of clipping, and at 1/γ.
+        1 % wrong, at the clipping threshold, and at 1/γ.
     """
     names = measured(history)
     rows = -(-len(names) // COLUMNS)

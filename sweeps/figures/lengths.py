@@ -1,4 +1,4 @@
-"""How wrong solved models are on sequences of lengths that they were not trained on."""
+"""Error rates of solved models on sequence lengths that they were not trained on."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -20,12 +20,12 @@ TESTED_ON = 10_000
 def error_against_length(
     results: pd.DataFrame, trials: Sequence[Any], initialisers: Sequence[str]
 ) -> Figure:
-    """Draw the share of wrong sequences at each tested length, a line a seed.
+    """Draw the share of wrong sequences at each tested length, a line per seed.
 
     Args:
         results: The table, possibly partial.
-        trials: All trials of the sweep, to tell what is missing; a column a task.
-        initialisers: Values of `init`, a row each.
+        trials: All trials of the sweep, to show what is missing; one column per task.
+        initialisers: Values of `init`, one row each.
     """
     planned = pd.DataFrame([Columns().of_trial(trial) for trial in trials])
     kinds = list(dict.fromkeys(planned["task.kind"]))

@@ -1,4 +1,4 @@
-"""Which problems are solved, and how the error falls on the way."""
+"""Success rate by problem, and error rate during training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ ROW_IN, WIDTH_IN = 0.95, 9.5
 def problems(
     results: pd.DataFrame, history: pd.DataFrame, trials: Mapping[str, Sequence[Any]]
 ) -> Figure:
-    """Draw for each problem its success rate, and the error of every trial against updates.
+    """Draw the success rate of each problem, and every trial's error rate against updates.
 
     Args:
         results: The table, possibly partial.

@@ -1,4 +1,4 @@
-"""What all figures share: palette, labels, and how they are written."""
+"""The common style of all figures: palette, labels and file formats."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -24,16 +24,16 @@ ANONYMOUS: Mapping[str, dict[str, None]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
-"""Kinds of files, and what of each would differ from day to day."""
+"""File formats, and the metadata of each to leave out, since it changes between runs."""
 
 
 def save(figure: Figure, place: Place, stem: str) -> list[str]:
-    """Write a figure as SVG and PNG, the same bytes for the same figure.
+    """Write a figure as SVG and PNG; the bytes are reproducible.
 
     Args:
-        figure: What to write.
-        place: Where.
-        stem: Its name without ending.
+        figure: The figure.
+        place: Where to write the files.
+        stem: File name without extension.
 
     Returns:
         The addresses of the two files.
@@ -45,12 +45,12 @@ def save(figure: Figure, place: Place, stem: str) -> list[str]:
 
 
 def rendered(figure: Figure, kind: str, stem: str) -> bytes:
-    """Give a figure as the bytes of a file, the same for the same figure.
+    """Return the bytes of a figure's file; they are reproducible.
 
     Args:
-        figure: What to write.
-        kind: One of `ANONYMOUS`.
-        stem: Its name without ending.
+        figure: The figure.
+        kind: File format, a key of `ANONYMOUS`.
+        stem: File name without extension.
     """
     import matplotlib as mpl
 
@@ -61,7 +61,7 @@ def rendered(figure: Figure, kind: str, stem: str) -> bytes:
 
 
 def matching(table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
-    """Give the rows that have these values; None means null."""
+    """Return the rows that have these values; None means null."""
     for column, value in where.items():
         here = table[column]
         table = table[here.isna() if value is None else here == value]

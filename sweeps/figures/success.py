@@ -1,4 +1,4 @@
-"""Success rates, with their intervals: panels side by side, a line a variant."""
+"""Success rates with intervals: panels side by side, a line per variant."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ from sweeps.store.columns import Columns
 
 PANEL_WIDTH_IN, PANEL_HEIGHT_IN = 3.5, 3.9
 DODGE = 0.03
-"""Sideways shift between two lines' points, as a share of the axis, so none hides one."""
+"""Horizontal shift between the points of two lines, as a share of the axis."""
 
 
 class Cell(NamedTuple):
-    """Replicates that differ in their seed alone: how many ended how."""
+    """Counts of replicates, trials that differ in their seed only."""
 
     x: float
     solved: int
@@ -36,21 +36,21 @@ def success_panels(
     x_label: str,
     lines: Mapping[str, Mapping[str, Any]],
 ) -> Figure:
-    """Draw success rates with Wilson 95 % intervals: panels side by side, a line a variant.
+    """Draw success rates with Wilson 95 % intervals: panels side by side, a line per variant.
 
     Diverged trials count as not solved.
 
     Args:
         results: The table, possibly partial.
-        trials: All trials of the sweep, to tell what is missing.
-        panel: The column that tells the panels apart.
+        trials: All trials of the sweep, to show what is missing.
+        panel: The column that distinguishes the panels.
         panels: Its values, left to right.
-        x: The column along the axis.
+        x: The column on the horizontal axis.
         x_label: Its label, with unit.
-        lines: For each variant its name and the columns that define it.
+        lines: The columns that define each variant, by its name.
 
     Returns:
-        The figure, with n, the budget and what is missing in its caption.
+        The figure; its caption shows n, the budget and what is missing.
     """
     planned = pd.DataFrame([Columns().of_trial(trial) for trial in trials])
     results = results[results["trial_id"].isin(planned["trial_id"])]
@@ -62,7 +62,7 @@ def success_panels(
     for place, (axis, value) in enumerate(zip(axes, panels, strict=True)):
         axis.set_title(LABELS.get(value, value))
         done = len(matching(results, {panel: value}))
-        _say_what_is_missing(axis, done, len(matching(planned, {panel: value})))
+        _note_missing(axis, done, len(matching(planned, {panel: value})))
         for number, (name, fields) in enumerate(lines.items()):
             where = {panel: value, **fields}
             cells = _cells(matching(results, where), matching(planned, where), x)
@@ -98,7 +98,7 @@ def _draw_line(
     below = [max(0.0, rate - bound.low) for rate, bound in zip(rates, bounds, strict=True)]
     above = [max(0.0, bound.high - rate) for rate, bound in zip(rates, bounds, strict=True)]
     places = [cell.x + shift for cell in shown]
-    # Points of all lines above all lines: where rates are equal, a line would hide them.
+    # Draw all points above all lines: where rates are equal, a line would hide them.
     axis.plot(places, rates, color=PALETTE[number], linewidth=1.4, zorder=2)
     axis.errorbar(
         places,
@@ -115,7 +115,7 @@ def _draw_line(
     )
 
 
-def _say_what_is_missing(axis: Axes, done: int, planned: int) -> None:
+def _note_missing(axis: Axes, done: int, planned: int) -> None:
     if done < planned:
         text = f"{done} of {planned} trials so far" if done else "no trials yet"
         axis.text(0.98, 0.5, text, transform=axis.transAxes, ha="right", color="0.5")

@@ -1,4 +1,4 @@
-"""Success and speed against the threshold of clipping."""
+"""Success and speed against the clipping threshold."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from sweeps.store.columns import Columns
 
 PANEL_WIDTH_IN, HEIGHT_IN = 2.9, 5.2
 SPREAD = 0.04
-"""Shift between two lines' points, as a share of a decade."""
+"""Horizontal shift between the points of two lines, as a share of a decade."""
 
 
 def success_by_multiple(
@@ -28,11 +28,11 @@ def success_by_multiple(
     """Draw the success rate, and below it updates to success, against `clip_multiple`.
 
     Updates to success are the median of the Kaplan–Meier estimate, with its quartiles as
-    a bar: a trial that was not solved lasts longer than it was trained.
+    a bar; an unsolved trial is censored at its last update.
 
     Args:
         results: The table, possibly partial.
-        trials: The trials with a multiple, to tell what is missing.
+        trials: The trials with a multiple, to show what is missing.
         initialisers: Values of `init`, left to right.
         clippings: Values of `clip_by`, left to right within each.
     """

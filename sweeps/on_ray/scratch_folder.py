@@ -1,9 +1,9 @@
-"""A run's temporary folder: nobody else can enter it, and none stays behind for long.
+"""A run's temporary folder: private to its owner, and removed even after a crash.
 
-A run holds a lock on its folder for as long as it lives; the system drops it however the
-run ends. So a folder whose lock can be had is of a run that has gone, and the next run
-removes it. (A process id in its name would tell less: ids are used again, and two
-containers that share a temporary folder count them apart.)
+A run holds a lock on its folder while it lives; the system releases the lock however the
+run ends. So a folder that can be locked belongs to a dead run, and the next run removes
+it. (A process id in the name would not work: ids are reused, and two containers that share
+a temporary folder number their processes separately.)
 """
 
 import fcntl
@@ -19,8 +19,8 @@ PREFIX = "rnnlab-sweep-"
 
 @contextmanager
 def private_folder() -> Generator[Path]:
-    """Give a temporary folder that only its owner can enter; remove those of dead runs."""
-    remove_left()
+    """Create a temporary folder that only its owner can enter; remove those of dead runs."""
+    remove_abandoned()
     folder, lock = _make()
     try:
         yield folder
@@ -29,8 +29,8 @@ def private_folder() -> Generator[Path]:
         os.close(lock)
 
 
-def remove_left() -> None:
-    """Remove the folders of this user whose runs have gone."""
+def remove_abandoned() -> None:
+    """Remove this user's folders whose runs are dead."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
             if folder.lstat().st_uid == os.getuid():
@@ -40,7 +40,7 @@ def remove_left() -> None:
 
 
 def _make() -> tuple[Path, int]:
-    """Make a folder and lock it, before another run has taken it for one left behind."""
+    """Create a folder and lock it, before another run takes it for an abandoned one."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         with suppress(OSError):
@@ -54,7 +54,7 @@ def _lock(folder: Path) -> int:
     """Lock a folder until the descriptor is closed.
 
     Raises:
-        OSError: If a run that lives holds it, or it is no folder.
+        OSError: If a live run holds the lock, or it is not a folder.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

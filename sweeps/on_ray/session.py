@@ -1,6 +1,6 @@
-"""Start and end the Ray of a run: quiet, on 127.0.0.1, behind a token of its own.
+"""Start and stop Ray for a run: without output, on 127.0.0.1, with its own token.
 
-Must be entered before `ray` is imported anywhere: Ray reads its environment then.
+`ray_session` must be entered before `ray` is imported: Ray reads its environment on import.
 """
 
 import logging
@@ -42,14 +42,14 @@ QUIET = {
 
 @dataclass(frozen=True)
 class RaySession:
-    """A Ray that this process started or joined."""
+    """A Ray instance that this process started or joined."""
 
     dashboard: str | None
     """Address of the dashboard, as in http://127.0.0.1:8265."""
     token_file: Path | None
-    """File that holds the token it asks for; readable by its owner alone."""
+    """File with the dashboard's token; readable by its owner only."""
     cpus: int
-    """Cores that it can give, over all its machines."""
+    """Cores available, over all machines."""
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
     where = _start(setup) if address is None else _join(address)
     threads = dict.fromkeys(THREADS, str(max(1, int(resources.cpus))))
     os.environ.update({**QUIET, **threads, **for_children()})
-    hush_rays_threads()
+    silence_ray_threads()
     import ray
     from ray.job_config import JobConfig
 
@@ -80,9 +80,9 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
             logging_level=logging.ERROR,
             job_config=JobConfig(metadata={"job_name": setup.name, **setup.metadata}),
         )
-        watch.running(_counts_us_in)
-        with suppress(OSError):  # nobody listens any more: who asks Ray will see
-            watch.depend_on(_raylet_of_ours(), "raylet")
+        watch.running(_own_node_alive)
+        with suppress(OSError):  # the raylet has died: asking Ray will detect it
+            watch.depend_on(_own_raylet(), "raylet")
         try:
             url = context.dashboard_url
             found = ray.cluster_resources()
@@ -91,39 +91,41 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
             yield RaySession(f"http://{url}" if url else None, token_file, cpus)
         finally:
             for each in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(each, signal.SIG_IGN)  # an aborted end leaves agents behind
+                signal.signal(
+                    each, signal.SIG_IGN
+                )  # an aborted shutdown leaves agents running
             watch.stopping()
             ray.shutdown()
 
 
-def hush_rays_threads() -> None:
-    """Keep what ends a thread of Ray off the terminal: that Ray has gone, the watchdog says."""
-    tell = threading.excepthook
+def silence_ray_threads() -> None:
+    """Do not print exceptions in Ray's threads: the watchdog reports that Ray has died."""
+    report = threading.excepthook
 
-    def tell_of_others(what: threading.ExceptHookArgs) -> None:
-        if what.thread is None or not what.thread.name.startswith("ray_"):
-            tell(what)
+    def report_others(error: threading.ExceptHookArgs) -> None:
+        if error.thread is None or not error.thread.name.startswith("ray_"):
+            report(error)
 
-    threading.excepthook = tell_of_others
+    threading.excepthook = report_others
 
 
 def _own_node() -> dict[str, Any]:
-    """Ask Ray for the node that this process has joined."""
+    """Return the node of this process, as Ray describes it."""
     import ray
 
     own = ray.get_runtime_context().get_node_id()
     return next(each for each in ray.nodes() if each["NodeID"] == own)
 
 
-def _counts_us_in() -> bool:
+def _own_node_alive() -> bool:
     return _own_node()["Alive"]
 
 
-def _raylet_of_ours() -> int | None:
-    """Give the id of the raylet that this process talks to, which may be another's child.
+def _own_raylet() -> int | None:
+    """Return the process id of this process's raylet, which may not be a child of it.
 
-    The kernel knows who listens on its socket. Where that has gone Ray ends this process
-    without a word, some seconds later.
+    The kernel knows which process listens on the raylet's socket. If the raylet has died,
+    Ray ends this process some seconds later, without a message.
     """
     if sys.platform != "linux":
         return None
@@ -161,26 +163,26 @@ def _start(setup: Setup) -> dict[str, Any]:
 
 
 def _join(address: str) -> dict[str, Any]:
-    """Say how to join a Ray; refuse an address at which nothing listens.
+    """Return the arguments of `ray.init` that join a Ray; reject a dead address.
 
-    Ray itself would wait there for ever.
+    Ray itself would wait for ever there.
 
     Raises:
-        SweepError: Naming the address.
+        SweepError: If nothing listens at the address.
     """
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
         raise SweepError(
-            f"No Ray answers at --address {address!r} ({error}). Give HOST:PORT of a Ray "
-            "that is running, or leave it out to start one."
+            f"No Ray answers at --address {address!r} ({error}). Pass HOST:PORT of a running "
+            "Ray, or omit it to start one."
         ) from None
     return {"address": address}
 
 
 def _make_token(private: Path) -> Path:
-    """Write a token that only its owner can read; Ray itself would write one for all."""
+    """Write a token that only its owner can read; Ray's own would be readable by all users."""
     os.environ.pop("RAY_AUTH_TOKEN", None)
     path = private / "ray-token"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,1 +1,1 @@
-"""Files by name, in a folder or in a bucket."""
+"""Read and write files by name, in a folder or in a bucket."""

@@ -1,4 +1,4 @@
-"""From an address to a place: a folder, or a bucket."""
+"""Turn an address into a place: a folder or a bucket."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ from sweeps.storage.place import Place
 
 
 def place(address: str) -> Place:
-    """Give the place of an address: a path, or s3://bucket/prefix.
+    """Return the place at an address: a path, or s3://bucket/prefix.
 
     Raises:
-        SweepError: If it is an address of a kind that is not known.
+        SweepError: If the kind of address is not supported.
     """
     kind, separator, _ = address.partition("://")
     if not separator:
@@ -19,7 +19,7 @@ def place(address: str) -> Place:
         return Folder(Path(address).expanduser())
     if kind != "s3":
         raise SweepError(
-            f"Results cannot be kept at {address!r}. Give a folder, or s3://BUCKET/PREFIX."
+            f"Results cannot be stored at {address!r}. Use a folder, or s3://BUCKET/PREFIX."
         )
     from sweeps.storage.bucket import Bucket
 

@@ -1,8 +1,8 @@
-"""Names under a prefix of an object store: s3://bucket/prefix.
+"""Objects under a prefix of an object store: s3://bucket/prefix.
 
-An object is whole or not there by the store's own promise, so there are no temporary
-files. Credentials, region and endpoint come from the usual variables: AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY, AWS_REGION, and for a server of one's own AWS_ENDPOINT_URL and
+The store writes an object completely or not at all, so there are no temporary files.
+Credentials, region and endpoint come from the usual variables: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION, and for your own server AWS_ENDPOINT_URL and
 AWS_ALLOW_HTTP.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SCHEME = "s3://"
 TIMEOUTS: "S3Config" = {"connect_timeout": "3s", "timeout": "30s"}  # pyright: ignore[reportAssignmentType]
-"""Of one try: to be connected, and for all of a request, the sending of its bytes too."""
+"""Limits of one attempt: for the connection, and for the whole request, including upload."""
 RETRIES: "RetryConfig" = {
     "max_retries": 10,
     "retry_timeout": timedelta(seconds=10),
@@ -38,30 +38,30 @@ RETRIES: "RetryConfig" = {
         "base": 2,
     },
 }
-"""A server may be away for ten seconds; one that stays away is told of after twelve."""
+"""Retry for ten seconds; a server that stays unreachable is reported after twelve."""
 CONFLICT = "ConditionalRequestConflict"
-"""Amazon's answer to a conditional put that meets another or a removal: not a word on
-whether an object is there, so the put is tried again."""
+"""Amazon's answer when a conditional put collides with another put or a removal. It does
+not say whether the object exists, so the put is retried."""
 CONFLICT_WAITS_S = (0.1, 0.3, 1.0)
 KEYS = (
-    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there "
-    "is one); `aws configure export-credentials --format env` prints them"
+    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN if you have "
+    "one); `aws configure export-credentials --format env` prints them"
 )
-REFUSED = f"Check that whose keys these are may read and write there. {KEYS}"
+REFUSED = f"Check that these credentials may read and write there. {KEYS}"
 REMEDIES = (
-    (CONFLICT, "Others were making or removing it at the same moment. Run again"),
-    ("NoSuchBucket", "Make the bucket, or correct its name"),
+    (CONFLICT, "Another process was writing or removing it at the same time. Run again"),
+    ("NoSuchBucket", "Create the bucket, or correct its name"),
     ("/latest/api/token", f"No credentials were found. {KEYS}"),
     ("redirect", "Set AWS_REGION to the region of the bucket"),
     ("AuthorizationHeaderMalformed", "Set AWS_REGION to the region of the bucket"),
     ("403 Forbidden", REFUSED),
     ("401 Unauthorized", REFUSED),
     ("builder error", "For an endpoint at http:// set AWS_ALLOW_HTTP=true"),
-    ("404 Not Found", "Correct AWS_ENDPOINT_URL: what answers there is no object store"),
+    ("404 Not Found", "Correct AWS_ENDPOINT_URL: the server there is not an object store"),
     ("Could not parse path", "Choose a prefix without //, . and .. and control characters"),
     ("", "Check the network, AWS_ENDPOINT_URL and AWS_REGION, and run again"),
 )
-"""What to do, by what the message of the failure has in it; the first that fits."""
+"""Text in an error message, and what to do about it; the first match applies."""
 
 _appended: dict[str, bytes] = {}
 _appending = threading.Lock()
@@ -74,9 +74,9 @@ class Bucket:
     url: str
 
     def __post_init__(self) -> None:
-        """Refuse an address without a bucket."""
+        """Reject an address without a bucket."""
         if not self.url.startswith(SCHEME) or not self._bucket:
-            raise SweepError(f"{self.url!r} names no bucket. Give s3://BUCKET/PREFIX.")
+            raise SweepError(f"{self.url!r} has no bucket name. Use s3://BUCKET/PREFIX.")
 
     @property
     def address(self) -> str:
@@ -84,7 +84,7 @@ class Bucket:
         return self.url
 
     def __truediv__(self, name: str) -> Self:
-        """Give the prefix of that name inside."""
+        """Return the sub-prefix of that name."""
         return type(self)(f"{self.url}/{name}")
 
     def names(self) -> list[str]:
@@ -96,20 +96,20 @@ class Bucket:
         return sorted(self._inside(self._listed()["common_prefixes"]))
 
     def entries(self) -> dict[str, Entry]:
-        """Describe all objects directly inside by name."""
+        """Return an entry for each object directly inside, by name."""
         found = {each["path"]: each for each in self._listed()["objects"]}
         return {name: _entry(found[self._key(name)]) for name in self._inside(found)}
 
     def read(self, name: str) -> bytes:
-        """Give all bytes of an object."""
+        """Return the bytes of an object."""
         with _explained(self._at(name)):
             return bytes(self._store.get(self._key(name)).bytes())
 
     def create(self, name: str, data: bytes) -> bool:
-        """Put an object that never changes again, if there is none of that name.
+        """Create an immutable object, unless the name is taken.
 
-        Where the answer to a put was lost on the way and the put was tried again, the
-        object found there is our own: False is returned, and its bytes are these.
+        If the response to a put was lost and the put was retried, the object found is our
+        own: the method returns False, and the stored bytes are `data`.
         """
         for wait_s in CONFLICT_WAITS_S:
             with suppress(BlockingIOError):
@@ -118,14 +118,14 @@ class Bucket:
         return self._created(name, data)
 
     def replace(self, name: str, data: bytes, *, durable: bool = True) -> None:
-        """Put or replace an object; it is always durable."""
+        """Write an object, replacing any of that name; always durable."""
         self._put(name, data)
 
     def append(self, name: str, line: bytes) -> None:
-        """Add a line to an object that only this process writes.
+        """Append a line to an object that only this process writes.
 
-        Objects cannot grow: what this process has written to the name is kept in memory,
-        and all of it is put again with each line. So it is for short logs.
+        Objects cannot grow, so this process keeps the content in memory and writes all of
+        it again with each line. Use it for short logs only.
         """
         at = self._at(name)
         with _appending:
@@ -134,7 +134,7 @@ class Bucket:
             _appended[at] = before + line
 
     def remove(self, name: str) -> None:
-        """Remove an object, if it is there."""
+        """Remove an object, if it exists."""
         try:
             with _explained(self._at(name)):
                 self._store.delete(self._key(name))
@@ -143,10 +143,10 @@ class Bucket:
         _appended.pop(self._at(name), None)
 
     def set_aside(self, name: str) -> str:
-        """Copy a harmed object into `damaged`, then remove it.
+        """Copy a damaged object into `damaged`, then remove it.
 
-        An object of that name there gives way. Who is interrupted in between leaves
-        both, and the next call goes on from there.
+        An object of that name there is overwritten. An interruption between the two
+        steps leaves both objects; the next call completes the move.
         """
         aside = self / DAMAGED
         with _explained(self._at(name)):
@@ -155,7 +155,7 @@ class Bucket:
         return aside._at(name)
 
     def absolute(self) -> Self:
-        """Give the same place: an address means the same everywhere."""
+        """Return the same place: an address means the same everywhere."""
         return self
 
     @property
@@ -164,7 +164,7 @@ class Bucket:
 
     @property
     def _prefix(self) -> str:
-        """What the names of all objects inside begin with: nothing, or ends in a slash."""
+        """The common prefix of all keys inside: empty, or ending in a slash."""
         prefix = self.url.removeprefix(SCHEME).partition("/")[2].strip("/")
         return f"{prefix}/" if prefix else ""
 
@@ -183,25 +183,25 @@ class Bucket:
             return self._store.list_with_delimiter(self._prefix.rstrip("/") or None)
 
     def _inside(self, keys: "Sequence[str] | dict[str, ObjectMeta]") -> list[str]:
-        """Take the prefix off; an object that is named as the prefix itself is left out."""
+        """Strip the prefix from keys; skip an object named like the prefix itself."""
         below = [key for key in keys if key.startswith(self._prefix)]
         return [key.removeprefix(self._prefix) for key in below]
 
     def _created(self, name: str, data: bytes) -> bool:
         try:
-            self._put(name, data, anew=True)
+            self._put(name, data, only_new=True)
         except FileExistsError:
             return False
         return True
 
-    def _put(self, name: str, data: bytes, *, anew: bool = False) -> None:
-        """Put an object in one request: parts of an unfinished upload would stay."""
+    def _put(self, name: str, data: bytes, *, only_new: bool = False) -> None:
+        """Write an object in one request: an unfinished multipart upload would leave parts."""
         _appended.pop(self._at(name), None)
         with _explained(self._at(name)):
             self._store.put(
                 self._key(name),
                 data,
-                mode="create" if anew else "overwrite",
+                mode="create" if only_new else "overwrite",
                 use_multipart=False,
             )
 
@@ -214,9 +214,9 @@ class Bucket:
 
 @functools.cache
 def _client(bucket: str) -> S3Store:
-    """Give this process's client of a bucket; the variables are read once.
+    """Return this process's client for a bucket; environment variables are read once.
 
-    Objects are deleted one at a time: not all servers can delete many in one request.
+    Objects are deleted one at a time: not all servers support bulk deletion.
     """
     config: S3Config = {**TIMEOUTS, "disable_bulk_delete": True}
     with _explained(f"{SCHEME}{bucket}"):
@@ -229,17 +229,17 @@ def _entry(facts: "ObjectMeta") -> Entry:
 
 @contextmanager
 def _explained(address: str) -> Generator[None]:
-    """Turn what a store answers into an OSError that says what to do.
+    """Turn an object store's error into an OSError that says what to do.
 
-    Only the answer that there is no such object is a FileNotFoundError: that a bucket is
-    missing, or that what answers is no object store, must not pass for an empty folder.
+    Only a missing object is a FileNotFoundError: a missing bucket, or a server that is not
+    an object store, must not look like an empty folder.
     """
     try:
         yield
     except AlreadyExistsError as error:
         if CONFLICT in str(error):
             raise BlockingIOError(errno.EAGAIN, _advice(CONFLICT), address) from None
-        raise FileExistsError(errno.EEXIST, "There already", address) from None
+        raise FileExistsError(errno.EEXIST, "Object exists", address) from None
     except (BaseError, OSError, ValueError) as error:
         why = str(error).partition("\n\nDebug source")[0]
         if "<Code>NoSuchKey<" in why:
@@ -249,4 +249,4 @@ def _explained(address: str) -> Generator[None]:
 
 def _advice(why: str) -> str:
     remedy = next(remedy for sign, remedy in REMEDIES if sign in why)
-    return f"The object store failed. {remedy}. What it said: {' '.join(why.split())[:600]}"
+    return f"The object store failed. {remedy}. Its error: {' '.join(why.split())[:600]}"

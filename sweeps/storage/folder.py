@@ -1,4 +1,4 @@
-"""A folder of this machine: temporary file → fsync → link or rename → fsync of the folder."""
+"""A local folder: temporary file → fsync → link or rename → fsync of the folder."""
 
 import os
 import secrets
@@ -12,27 +12,27 @@ from typing import Self
 from sweeps.storage.place import DAMAGED, Entry
 
 TEMPORARY = ".tmp-"
-"""Prefix of files that are being written; a crash may leave one, a reader skips it."""
+"""Prefix of files being written; a crash may leave one behind, readers skip it."""
 
 
 class System:
     """The calls that change a file system, one method each, so that tests can break them."""
 
     def __init__(self) -> None:
-        """Begin without knowing of any folder that it outlives a power failure."""
-        self.lasting: set[Path] = set()
+        """Start with no folder known to be durable."""
+        self.durable: set[Path] = set()
 
     def mkdir(self, path: Path) -> None:
-        """Make a folder in one that is there; fine where another just made it."""
+        """Create a folder in an existing one; no error if it exists already."""
         path.mkdir(exist_ok=True)
 
     def write(self, path: Path, data: bytes) -> None:
-        """Make a file of these bytes; not durable yet."""
+        """Create a file with these bytes; not durable yet."""
         with path.open("xb") as file:
             file.write(data)
 
     def append(self, path: Path, data: bytes) -> None:
-        """Add bytes to a file, in one write; where not all fit, none are added."""
+        """Append bytes to a file in one write: all of them or none."""
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             before = os.fstat(descriptor).st_size
@@ -51,15 +51,15 @@ class System:
             os.close(descriptor)
 
     def link(self, source: Path, target: Path) -> None:
-        """Give a file a second name; FileExistsError where it is taken."""
+        """Create a hard link; FileExistsError if the name is taken."""
         os.link(source, target)
 
     def rename(self, source: Path, target: Path) -> None:
-        """Give a file another name, replacing what had it."""
+        """Rename a file, replacing any of the new name."""
         source.replace(target)
 
     def unlink(self, path: Path) -> None:
-        """Take a name away, if it is there."""
+        """Remove a name, if it exists."""
         path.unlink(missing_ok=True)
 
 
@@ -76,7 +76,7 @@ class Folder:
         return str(self.path)
 
     def __truediv__(self, name: str) -> Self:
-        """Give the folder of that name inside."""
+        """Return the subfolder of that name."""
         return type(self)(self.path / name, self.system)
 
     def names(self) -> list[str]:
@@ -88,24 +88,24 @@ class Folder:
         return sorted(each.name for each in self._scan() if each.is_dir())
 
     def entries(self) -> dict[str, Entry]:
-        """Describe all files directly inside by name."""
+        """Return an entry for each file directly inside, by name."""
         found: dict[str, Entry] = {}
         for each in self._scan():
-            with suppress(FileNotFoundError):  # written or removed just now
+            with suppress(FileNotFoundError):  # removed or renamed meanwhile
                 if each.is_file():
                     facts = each.stat()
                     found[each.name] = Entry(facts.st_size, facts.st_mtime)
         return found
 
     def read(self, name: str) -> bytes:
-        """Give all bytes of a file."""
+        """Return the bytes of a file."""
         return (self.path / name).read_bytes()
 
     def create(self, name: str, data: bytes) -> bool:
-        """Put a file that never changes again.
+        """Create an immutable file, unless the name is taken.
 
-        The folder is made durable where the name was taken too: who took it may have
-        died in between, and the caller counts on it from now on.
+        The folder is fsynced even then: the process that created the file may have died
+        before its own fsync, and the caller relies on the file from now on.
         """
         with self._written(data) as temporary:
             try:
@@ -117,23 +117,23 @@ class Folder:
             return made
 
     def replace(self, name: str, data: bytes, *, durable: bool = True) -> None:
-        """Put or replace a file; one that is not durable may be torn by a power failure."""
+        """Write or replace a file; unless `durable`, a power failure may tear it."""
         with self._written(data, durable) as temporary:
             self.system.rename(temporary, self.path / name)
             if durable:
                 self.system.fsync(self.path)
 
     def append(self, name: str, line: bytes) -> None:
-        """Add a line to a file that only this process writes."""
+        """Append a line to a file that only this process writes."""
         self._make()
         self.system.append(self.path / name, line)
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         self.system.unlink(self.path / name)
 
     def set_aside(self, name: str) -> str:
-        """Move a harmed file into `damaged`; a file of that name there gives way."""
+        """Move a damaged file into `damaged`, replacing a file of that name there."""
         aside = self / DAMAGED
         aside._make()
         self.system.rename(self.path / name, aside.path / name)
@@ -142,7 +142,7 @@ class Folder:
         return str(aside.path / name)
 
     def absolute(self) -> Self:
-        """Give the same folder for a process with another working folder."""
+        """Return the same folder with an absolute path."""
         return type(self)(self.path.resolve(), self.system)
 
     def _scan(self) -> "list[os.DirEntry[str]]":
@@ -153,12 +153,12 @@ class Folder:
             return []
 
     def _make(self) -> None:
-        """Make the folder and those above it, each durable in the one above.
+        """Create the folder and its parents, and fsync each parent.
 
-        They are made durable where they are there already too: who made them may have
-        been killed in between, or be about to do it. Once is enough.
+        Existing folders are fsynced too: the process that created them may have been
+        killed before its fsync, or not have reached it yet. Once is enough.
         """
-        if self.path in self.system.lasting and self.path.is_dir():
+        if self.path in self.system.durable and self.path.is_dir():
             return
         chain = [self.path, *self.path.parents][::-1]
         for each in chain:
@@ -166,13 +166,13 @@ class Folder:
                 self.system.mkdir(each)
         for above, each in pairwise(chain):
             if above.stat().st_dev == each.stat().st_dev:
-                with suppress(PermissionError):  # of another user, who made it long ago
+                with suppress(PermissionError):  # another user's, created long ago
                     self.system.fsync(above)
-        self.system.lasting.add(self.path)
+        self.system.durable.add(self.path)
 
     @contextmanager
     def _written(self, data: bytes, durable: bool = True) -> Generator[Path]:
-        """Give a temporary file with these bytes, removed afterwards if still there."""
+        """Yield a temporary file with these bytes; remove it afterwards if it still exists."""
         self._make()
         temporary = self.path / f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(6)}"
         try:

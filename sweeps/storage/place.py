@@ -1,16 +1,16 @@
-"""A place: what the store needs of a folder, wherever the folder is.
+"""A place: the operations that the store needs, on any kind of storage.
 
-    Folder    a folder of this machine, or of a network file system     sweeps/storage/folder.py
-    Bucket    names under a prefix of an object store, s3://…           sweeps/storage/bucket.py
+    Folder    a local folder, or one on a network file system         sweeps/storage/folder.py
+    Bucket    objects under a prefix of an object store, s3://…       sweeps/storage/bucket.py
 
-A file is whole or not there, whoever dies when. Both are held to one contract suite.
+A file exists completely or not at all, whatever crashes. Both pass one contract suite.
 """
 
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 DAMAGED = "damaged"
-"""Folder inside a place to which harmed files are moved."""
+"""Subfolder to which damaged files are moved."""
 
 
 @dataclass(frozen=True)
@@ -20,28 +20,28 @@ class Entry:
     size: int
     """Bytes."""
     modified_at: float
-    """Unix time of its last change, by the clock of the place."""
+    """Unix time of its last change, by the storage's clock."""
 
 
 class Place(Protocol):
-    """A folder of files that are whole or not there.
+    """A folder whose files exist completely or not at all.
 
-    All methods raise OSError where the place fails; a name is never a path.
+    All methods raise OSError if the storage fails; a name is never a path.
     """
 
     @property
     def address(self) -> str:
-        """The place as the user would type it."""
+        """The address as the user would type it."""
         ...
 
     def __truediv__(self, name: str) -> Self:
-        """Give the folder of that name inside; it need not exist."""
+        """Return the subfolder of that name; it need not exist."""
         ...
 
     def names(self) -> list[str]:
-        """List the files directly inside, sorted; none where there is no folder.
+        """List the files directly inside, sorted; empty if the folder does not exist.
 
-        Files whose name begins with a dot are left out: they are being written.
+        Files whose name begins with a dot are skipped: they are being written.
         """
         ...
 
@@ -50,57 +50,55 @@ class Place(Protocol):
         ...
 
     def entries(self) -> dict[str, Entry]:
-        """Describe all files directly inside by name, those being written too."""
+        """Return an entry for each file directly inside, including those being written."""
         ...
 
     def read(self, name: str) -> bytes:
-        """Give all bytes of a file.
+        """Return the bytes of a file.
 
         Raises:
-            FileNotFoundError: If there is none of that name.
+            FileNotFoundError: If there is no file of that name.
         """
         ...
 
     def create(self, name: str, data: bytes) -> bool:
-        """Put a file that never changes again, durably, in one step.
-
-        Folders on the way are made.
+        """Create an immutable file, durably and atomically, with its parent folders.
 
         Returns:
-            False where a file of that name was there already; it is left as it is.
+            False if a file of that name exists; it is left unchanged.
         """
         ...
 
     def replace(self, name: str, data: bytes, *, durable: bool = True) -> None:
-        """Put or replace a file in one step; folders on the way are made.
+        """Write or replace a file atomically; create its parent folders.
 
         Args:
-            name: Its name.
-            data: All of it.
-            durable: Whether it must outlive a power failure, whole. Else it may then be
-                gone, old or torn.
+            name: The file's name.
+            data: Its content.
+            durable: Whether it must survive a power failure. Otherwise it may then be
+                missing, old or torn.
         """
         ...
 
     def append(self, name: str, line: bytes) -> None:
-        """Add a line to a file that only this process writes."""
+        """Append a line to a file that only this process writes."""
         ...
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         ...
 
     def set_aside(self, name: str) -> str:
-        """Move a harmed file out of the way, into `damaged`; give its new address."""
+        """Move a damaged file into `damaged`; return its new address."""
         ...
 
     def absolute(self) -> Self:
-        """Give the same place for a process with another working folder."""
+        """Return the same place, independent of the working folder."""
         ...
 
 
 def joined(where: Place, name: str) -> str:
-    """Write the address of a file for a person.
+    """Return the address of a file, for messages.
 
     Example:
         >>> from sweeps.storage.address import place

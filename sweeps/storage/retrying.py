@@ -1,4 +1,4 @@
-"""A place that tries again: what fails for a moment costs a moment, not a trial."""
+"""A place that retries: a brief storage failure costs a moment, not a trial."""
 
 import errno
 import time
@@ -10,15 +10,15 @@ from sweeps.errors import UnwritableError
 from sweeps.storage.place import Entry, Place
 
 PAUSES_S = (0.1, 0.5, 2.0)
-"""How long to wait before each further try."""
-OF_ONE_NAME = (
+"""Pauses before each retry."""
+NOT_RETRIED = (
     FileNotFoundError,
     FileExistsError,
     IsADirectoryError,
     NotADirectoryError,
     PermissionError,
 )
-"""Errors that waiting does not mend, and that say nothing of the place as a whole."""
+"""Errors about one name, which retrying cannot fix; the storage itself works."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Patient:
-    """A `Place` whose failures are tried again, and which then says what to do.
+    """A `Place` that retries failed operations.
 
-    All methods raise UnwritableError once the pauses are over.
+    All methods raise UnwritableError, which says what to do, after the last retry.
     """
 
     inner: Place
@@ -36,11 +36,11 @@ class Patient:
 
     @property
     def address(self) -> str:
-        """The place's."""
+        """The address of the inner place."""
         return self.inner.address
 
     def __truediv__(self, name: str) -> Self:
-        """Give the folder of that name inside, as patient."""
+        """Return the subfolder of that name, with the same retries."""
         return type(self)(self.inner / name, self.pauses_s)
 
     def names(self) -> list[str]:
@@ -52,23 +52,23 @@ class Patient:
         return self._try(self.inner.folders)
 
     def entries(self) -> dict[str, Entry]:
-        """Describe the files."""
+        """Return an entry for each file."""
         return self._try(self.inner.entries)
 
     def read(self, name: str) -> bytes:
-        """Give all bytes of a file."""
+        """Return the bytes of a file."""
         return self._try(self.inner.read, name)
 
     def create(self, name: str, data: bytes) -> bool:
-        """Put a file; False also where a failed try had put it already."""
+        """Create a file; also False if a failed attempt had created it."""
         return self._try(self.inner.create, name, data)
 
     def replace(self, name: str, data: bytes, *, durable: bool = True) -> None:
-        """Put or replace a file."""
+        """Write or replace a file."""
         self._try(self.inner.replace, name, data, durable=durable)
 
     def append(self, name: str, line: bytes) -> None:
-        """Add a line; a failed try may have left a piece of it before."""
+        """Append a line; a failed attempt may have left part of it before."""
         self._try(self.inner.append, name, line)
 
     def remove(self, name: str) -> None:
@@ -76,30 +76,30 @@ class Patient:
         self._try(self.inner.remove, name)
 
     def set_aside(self, name: str) -> str:
-        """Move a harmed file out of the way."""
+        """Move a damaged file into `damaged`."""
         return self._try(self.inner.set_aside, name)
 
     def absolute(self) -> Self:
-        """Give the same place for a process with another working folder."""
+        """Return the same place, independent of the working folder."""
         return type(self)(self.inner.absolute(), self.pauses_s)
 
     def _try(self, call: Callable[P, T], *values: P.args, **options: P.kwargs) -> T:
         for pause_s in self.pauses_s:
             try:
                 return call(*values, **options)
-            except OF_ONE_NAME:
+            except NOT_RETRIED:
                 raise
             except OSError as error:
                 if error.errno == errno.EROFS:
-                    break  # stays so
+                    break  # a read-only file system stays read-only
             time.sleep(pause_s)
         try:
             return call(*values, **options)
-        except OF_ONE_NAME:
+        except NOT_RETRIED:
             raise
         except OSError as error:
             raise UnwritableError(
                 f"{self.address} failed {len(self.pauses_s) + 1} times: "
-                f"{error.strerror or error}. Nothing committed is lost. Make room or "
-                "repair it, then run the same command again; it goes on where it stood."
+                f"{error.strerror or error}. Nothing committed is lost. Free some space or "
+                "repair it, then run the same command again; it continues where it stopped."
             ) from None

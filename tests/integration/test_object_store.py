@@ -69,5 +69,5 @@ def test_a_bucket_that_is_not_there_is_one_line(bucket_url: str, tmp_path: Path)
         done = folder.sweep(verb, "small.py", "--results", "s3://none-of-that-name/x")
         assert done.returncode == 2
         assert "s3://none-of-that-name/x" in done.stderr
-        assert "Make the bucket, or correct its name" in done.stderr
+        assert "Create the bucket, or correct its name" in done.stderr
         assert "Traceback" not in done.stderr

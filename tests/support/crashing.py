@@ -94,7 +94,7 @@ class CrashingSystem(System):
     def restart(self) -> None:
         """Be a new process on the same disk, which is not killed."""
         self.crashed, self.at = False, None
-        self.lasting.clear()
+        self.durable.clear()
 
     def lose_power(self, loss: Loss) -> None:
         """Take from the disk what was not fsynced, as chosen; the process is dead."""

@@ -1,18 +1,18 @@
 """The fast engine for CPUs: thousands of updates in one call of compiled code.
 
-| module | what it holds |
+| module | content |
 | --- | --- |
 | `microkernel` | a product of small matrices in registers, written in LLVM's vector types |
-| `operations` | that, and a few more instructions, as functions for compiled Python |
-| `products` | products of any shape, cut into tiles |
+| `operations` | the microkernel and a few more instructions, callable from compiled Python |
+| `products` | products of any shape, split into tiles |
 | `units` | tanh and eˣ |
-| `network`, `steps` | where numbers lie, padded and aligned |
-| `parameters` | their way in and out |
-| `batches` | a batch is drawn into its place |
-| `inputs` | what enters a step, and its way back |
-| `costs` | what comes out, what it costs, and whether it is wrong |
+| `network`, `steps` | memory layout: padded, aligned arrays |
+| `parameters` | copying parameters in and out |
+| `batches` | drawing a batch into memory |
+| `inputs` | the input of a step, forward and backward |
+| `costs` | outputs, costs, and whether an answer is wrong |
 | `kernel` | the recurrence, Ω, clipping, the step; and the loop over updates |
-| `engine` | what the training loop calls |
+| `engine` | the interface to the training loop |
 """
 
 from rnnlab.engines.fused_cpu.engine import FusedCpu

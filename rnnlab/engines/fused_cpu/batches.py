@@ -1,4 +1,4 @@
-"""Draw a batch into its place: the first stage of an update."""
+"""Draw a batch into memory: the first stage of an update."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def fill_batch(
     steps: int,
     work: Work,
 ) -> None:
-    """Draw sequences `first`, … of a batch: what goes in, and what is asked for."""
+    """Draw sequences `first`, … of a batch: their inputs and targets."""
     settings = integers(work.settings, work.setting_count)
     rows = 1 if work.one_hot else work.inputs
     asked = work.outputs if work.numbers else (steps if work.each_step else 1)
@@ -41,7 +41,7 @@ def fill_batch(
 
 @njit(error_model="numpy", nogil=True)
 def keep_symbols(work: Work, k: int, drawn: np.ndarray) -> None:
-    """Write the symbols of sequence k as whole numbers."""
+    """Write the symbols of sequence k as integers."""
     row = integers(work.symbols + INDEX_BYTES * k * work.longest, drawn.size)
     for t in range(drawn.size):
         row[t] = int(drawn[t])
@@ -49,7 +49,7 @@ def keep_symbols(work: Work, k: int, drawn: np.ndarray) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def keep_values(work: Work, k: int, drawn: np.ndarray) -> None:
-    """Write the numbers of sequence k, those of a step side by side."""
+    """Write the input numbers of sequence k, those of one step side by side."""
     rows, steps = drawn.shape
     place = work.values + FLOAT_BYTES * k * work.longest * rows
     values = floats(place, steps * rows)
@@ -60,7 +60,7 @@ def keep_values(work: Work, k: int, drawn: np.ndarray) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def keep_classes(work: Work, k: int, drawn: np.ndarray) -> None:
-    """Write the classes asked of sequence k as whole numbers."""
+    """Write the target classes of sequence k as integers."""
     column = integers(work.classes + INDEX_BYTES * k, drawn.size * work.batch)
     for t in range(drawn.size):
         column[t * work.batch] = int(drawn[t])
@@ -68,7 +68,7 @@ def keep_classes(work: Work, k: int, drawn: np.ndarray) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def keep_wanted(work: Work, k: int, drawn: np.ndarray) -> None:
-    """Write the numbers asked of sequence k."""
+    """Write the target numbers of sequence k."""
     row = floats(work.wanted + FLOAT_BYTES * k * work.outputs, drawn.size)
     for output in range(drawn.size):
         row[output] = drawn[output]

@@ -1,8 +1,8 @@
-"""What comes out: y = W_out h + b_out, the cost C and its derivatives; see `rnnlab.costs`.
+"""Outputs y = W_out h + b_out, the cost C and its derivatives; see `rnnlab.costs`.
 
-With e = ∂C/∂y, which takes the place of y: ∂C/∂b_out = Σ e, ∂C/∂W_out = Σ eᵀ h, and e W_out
-is what the cost adds to ∂C/∂h. Rows of y are sequences; for a class at each step there
-are as many again for every step.
+With e = ∂C/∂y, which overwrites y: ∂C/∂b_out = Σ e, ∂C/∂W_out = Σ eᵀ h, and the cost adds
+e W_out to ∂C/∂h. The rows of y are the sequences; with a class at each step there is such
+a set of rows for every step.
 """
 
 import numpy as np
@@ -23,20 +23,20 @@ from rnnlab.engines.fused_cpu.steps import step_of
 from rnnlab.engines.fused_cpu.units import exp_of_negative, log
 
 _FAR_BELOW = np.float32(-1e30)
-"""Its exponential is 0, whatever is taken off it."""
+"""Its exponential is 0, whatever is subtracted from it."""
 _LOGARITHMS = 16
-"""Rows of which one logarithm is taken together: their product stays finite."""
+"""Rows per logarithm: the product of so many sums stays finite."""
 
 
 @njit(error_model="numpy", nogil=True)
 def asked_rows(work: Work, steps: int) -> int:
-    """Say how many rows of y are asked for."""
+    """Return how many rows of y have a target."""
     return work.batch * steps if work.each_step else work.batch
 
 
 @njit(error_model="numpy", nogil=True)
 def arrange_outputs(network: Network, work: Work) -> None:
-    """Lay out b_out; where a softmax follows, padding is far below and takes no share."""
+    """Lay out b_out; before a softmax, padding is very negative, so its probability is 0."""
     bias = floats(network.bias_out, work.answers)
     start = floats(work.from_bias, work.answers)
     start[:] = bias
@@ -61,7 +61,7 @@ def answer(work: Work, steps: int) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def cost(gradient: Network, work: Work, steps: int) -> float:
-    """Compute C, put e in the place of y, and sum ∂C/∂b_out."""
+    """Compute C, overwrite y with e, and sum ∂C/∂b_out."""
     rows = asked_rows(work, steps)
     loss = squares_missed(work) if work.numbers else surprise(work, rows)
     sum_errors(gradient, work, rows)
@@ -70,7 +70,7 @@ def cost(gradient: Network, work: Work, steps: int) -> float:
 
 @njit(error_model="numpy", nogil=True)
 def sum_errors(gradient: Network, work: Work, rows: int) -> None:
-    """Compute ∂C/∂b_out in float64: rows at each step are many, and much alike."""
+    """Compute ∂C/∂b_out in float64: with a cost at each step, many similar rows are added."""
     total = doubles(work.bias_sums, work.answers)
     total[:] = 0.0
     for row in range(rows):
@@ -84,7 +84,7 @@ def sum_errors(gradient: Network, work: Work, rows: int) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def squares_missed(work: Work) -> float:
-    """Give the mean of (y − wanted)², and turn y into its derivative."""
+    """Compute the mean of (y − wanted)², and turn y into its derivative."""
     y = floats(work.y, work.batch * work.answers)
     wanted = floats(work.wanted, work.batch * work.outputs)
     count = work.batch * work.outputs
@@ -100,9 +100,9 @@ def squares_missed(work: Work) -> float:
 
 @njit(error_model="numpy", nogil=True)
 def surprise(work: Work, rows: int) -> float:
-    """Give the mean of −log softmax(y)[class] over the rows, and turn y into its derivative.
+    """Compute the mean of −log softmax(y)[class] over the rows, and turn y into its derivative.
 
-    Three passes, of which the dear one, eʸ, is one loop without branches over all of y.
+    Of three passes the most expensive, eʸ, is one loop without branches over all of y.
     """
     answers, outputs = work.answers, work.outputs
     classes = integers(work.classes, rows)
@@ -124,7 +124,7 @@ def surprise(work: Work, rows: int) -> float:
         total = 0.0
         for output in range(outputs):
             total += of_row[output]
-        others = total - of_row[classes[row]]  # 1 less a share near 1 would lose digits
+        others = total - of_row[classes[row]]  # 1 − p for p near 1 would lose digits
         share = np.float32(1 / (total * rows))
         for output in range(answers):
             of_row[output] *= share
@@ -166,14 +166,14 @@ def blame(network: Network, work: Work, t: int, start: int, target: int) -> None
 
 @njit(error_model="numpy", nogil=True)
 def errors_of(work: Work, t: int) -> int:
-    """Give the address of e_t."""
+    """Return the address of e_t."""
     step = t - 1 if work.each_step else 0
     return work.y + FLOAT_BYTES * step * work.batch * work.answers
 
 
 @njit(error_model="numpy", nogil=True)
 def is_wrong(work: Work, k: int, steps: int) -> bool:
-    """Say whether sequence k is answered wrong."""
+    """Return whether the answer to sequence k is wrong."""
     if work.numbers:
         y = floats(work.y + FLOAT_BYTES * k * work.answers, work.outputs)
         wanted = floats(work.wanted + FLOAT_BYTES * k * work.outputs, work.outputs)

@@ -1,4 +1,4 @@
-"""What the training loop calls: Python around the compiled kernel."""
+"""The interface to the training loop: Python around the compiled kernel."""
 
 import functools
 import logging
@@ -44,20 +44,20 @@ from rnnlab.tasks.task import Task
 from rnnlab.tasks.temporal_order import TemporalOrder
 
 PRODUCT_ROWS = 80
-"""Rows of a product for the gradient of W_rec: few enough to stay in the nearest cache."""
+"""Rows of a product for the gradient of W_rec: few enough to stay in the L1 cache."""
 
 CHECK_BATCH = 24
-"""Sequences that a check looks at together."""
+"""Sequences that a check evaluates together."""
 
 ROOMS_KEPT = 4
 TRIED = 64
-"""Sequences of a task that are looked at before the kernel draws any."""
+"""Sequences of a task that are validated before the kernel draws any."""
 
 _log = logging.getLogger(__name__)
 
 
 class Compiled(NamedTuple):
-    """The kernel's entries, as machine code."""
+    """The kernel's entry points, as machine code."""
 
     advance: Callable[..., tuple[int, bool]]
     count_errors: Callable[..., tuple[int, int]]
@@ -65,7 +65,7 @@ class Compiled(NamedTuple):
 
 
 class Room(NamedTuple):
-    """The memory for one shape of batch."""
+    """The memory for one batch shape."""
 
     memory: Memory
     parameters: Arrays
@@ -77,17 +77,17 @@ class Room(NamedTuple):
 
 
 class FusedCpu:
-    """One core, float32. Not for several threads at once: they would share its memory."""
+    """Trains on one core in float32. Not thread-safe: threads would share its memory."""
 
     name = "fused_cpu"
 
     def __init__(self) -> None:
-        """Load the compiled code; where there is none yet, compile it and say so."""
+        """Load the compiled code; if there is none yet, log a message and compile it."""
         self._compiled = _compiled()
         self._room = functools.lru_cache(maxsize=ROOMS_KEPT)(_room)
 
     def numerics_id(self, trial: Trial) -> str:
-        """Name what bits depend on; neither the vector width nor the kind of CPU is among it."""
+        """Return what the bits depend on; not on the vector width, nor on the CPU model."""
         return numerics_id(
             self.name,
             type(self),
@@ -113,7 +113,7 @@ class FusedCpu:
             room.work,
             totals,
             draw_steps(task, trial.seed, rng.TRAIN, state.update, updates),
-            int(state.update),  # another kind of integer would compile all anew
+            int(state.update),  # another integer type would trigger recompilation
             int(updates),
         )
         return replace(
@@ -153,10 +153,10 @@ class FusedCpu:
         )
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
-        """Give the gradients of one update on given data, before clipping.
+        """Compute the gradients of one update on given data, before clipping.
 
         Raises:
-            ValueError: If a symbol or a class is none of the task's.
+            ValueError: If a symbol or a class is out of range.
         """
         task = trial.task
         _require_possible(task, batch)
@@ -179,7 +179,7 @@ class FusedCpu:
 
 @functools.cache
 def _compiled() -> Compiled:
-    """Load the machine code, or compile it, once however many processes ask."""
+    """Load the machine code, or compile it; only one process compiles."""
     entries = Compiled(kernel.advance, kernel.count_errors, kernel.gradients)
     folder = cache_folder("fused_cpu", Path(kernel.__file__))
     with keeping(folder):
@@ -190,7 +190,7 @@ def _compiled() -> Compiled:
 
 
 def _try(entries: Compiled) -> None:
-    """Make every entry compile, by using it on a small trial."""
+    """Trigger compilation of every entry point by running it on a small trial."""
     _log.warning(
         "compiling the engine fused_cpu for this processor (%s), once; "
         "it takes about half a minute",
@@ -209,10 +209,10 @@ def _try(entries: Compiled) -> None:
 
 @functools.cache
 def _drawer(task: Task) -> Any:
-    """Compile a task's `draw_example`, and try it: the kernel does not look at what it draws.
+    """Compile a task's `draw_example` and validate samples, which the kernel does not.
 
     Raises:
-        ValueError: If it draws a symbol or a class that is none of the task's.
+        ValueError: If it draws a symbol or a class that is out of range.
     """
     batch = draw_batch(task, seed=0, purpose=rng.TRAIN, index=0, size=TRIED)
     _require_possible(task, batch)
@@ -232,7 +232,7 @@ def _require_possible(task: Task, batch: Batch) -> None:
 
 
 def _put(task: Task, batch: Batch, given: Given) -> None:
-    """Put a batch into its place."""
+    """Copy a batch into the kernel's memory."""
     if task.one_hot:
         given.symbols[:] = batch.inputs.T
     else:
@@ -246,7 +246,7 @@ def _put(task: Task, batch: Batch, given: Given) -> None:
 def _room(
     shape: Shape, settings: tuple[int, ...], places: int, back_places: int | None
 ) -> Room:
-    """Make room; v keeps `back_places` steps, or one more than a block."""
+    """Allocate memory; v holds `back_places` steps, or one more than a block if None."""
     memory = Memory()
     parameters, slopes = arrays(shape, memory), arrays(shape, memory)
     block = max(1, PRODUCT_ROWS // shape.batch)

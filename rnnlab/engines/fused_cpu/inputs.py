@@ -1,8 +1,8 @@
-"""What goes in: a row that is looked up for a symbol, or a product for numbers.
+"""The input of a step: a row looked up for a symbol, or a product for numbers.
 
-On the way back ∂C/∂W_in is had for nothing where u_{t+1} rides in the padding of h_t: the
-product δ_{t+1}ᵀ h_t gives it. Beside numbers rides a 1, which gives ∂C/∂b. Where there is
-no room, δ is added up: to the row of each symbol, or times each number.
+In the backward pass ∂C/∂W_in costs nothing if u_{t+1} is stored in the padding of h_t: the
+product δ_{t+1}ᵀ h_t includes it. After numbers a 1 is stored too, which yields ∂C/∂b. If
+the padding is too small, δ is summed: into the row of each symbol, or times each number.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ _ZERO = np.float32(0)
 
 @njit(error_model="numpy", nogil=True)
 def arrange_inputs(network: Network, work: Work) -> None:
-    """Lay out W_in u + b for each symbol."""
+    """Compute W_in u + b for each symbol."""
     if not work.one_hot:
         return
     bias = floats(network.bias, work.width)
@@ -40,7 +40,7 @@ def arrange_inputs(network: Network, work: Work) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def entering(network: Network, work: Work, t: int, count: int, here: int) -> Start:
-    """Give what W_rec h_{t−1} is added to: W_in u_t + b, written at `here` for numbers."""
+    """Return the start of the sum W_rec h_{t−1} + …: W_in u_t + b, at `here` for numbers."""
     if work.one_hot:
         symbols = work.symbols + INDEX_BYTES * (t - 1)
         return Start(work.arriving, work.width, symbols, work.longest)
@@ -58,13 +58,13 @@ def entering(network: Network, work: Work, t: int, count: int, here: int) -> Sta
 
 @njit(error_model="numpy", nogil=True)
 def values_of(work: Work, t: int) -> int:
-    """Give the address of the numbers of step t of the first sequence."""
+    """Return the address of the numbers of step t of the first sequence."""
     return work.values + FLOAT_BYTES * (t - 1) * work.inputs
 
 
 @njit(error_model="numpy", nogil=True)
 def ride(address: int, t: int, count: int, work: Work) -> None:
-    """Put u_t into the padding of h_{t−1}, and beside numbers a 1."""
+    """Write u_t into the padding of h_{t−1}, and a 1 after numbers."""
     h = floats(address, count * work.width)
     if work.one_hot:
         places = count * work.longest
@@ -83,7 +83,7 @@ def ride(address: int, t: int, count: int, work: Work) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def alight(gradient: Network, work: Work) -> None:
-    """Move ∂C/∂W_in, and beside numbers ∂C/∂b, from the padding of the gradient of W_rec."""
+    """Move ∂C/∂W_in, and for numbers ∂C/∂b, out of the padding of the gradient of W_rec."""
     w_rec = floats(gradient.w_rec, work.hidden * work.width)
     w_in = floats(gradient.w_in, work.inputs * work.width)
     bias = floats(gradient.bias, work.width)
@@ -96,14 +96,14 @@ def alight(gradient: Network, work: Work) -> None:
             bias[unit] = w_rec[place + work.inputs]
             w_rec[place + work.inputs] = _ZERO
     w_out = floats(gradient.w_out, work.outputs * work.width)
-    for output in range(work.outputs):  # what rode beside h is no part of eᵀ h
+    for output in range(work.outputs):  # inputs in the padding of h are not part of eᵀ h
         for j in range(output * work.width + work.hidden, (output + 1) * work.width):
             w_out[j] = _ZERO
 
 
 @njit(error_model="numpy", nogil=True)
 def add_up(gradient: Network, work: Work, first: int, last: int) -> None:
-    """Add δ_t of a block of steps to ∂C/∂W_in, and for numbers to ∂C/∂b."""
+    """Add δ_t of a block of steps to ∂C/∂W_in, and for numbers also to ∂C/∂b."""
     for t in range(first, last + 1):
         for k in range(work.batch):
             place = (t - first) * work.batch + k
@@ -131,7 +131,7 @@ def add_times(factor: np.float32, row: np.ndarray, target: np.ndarray) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def sum_symbols(gradient: Network, work: Work) -> None:
-    """Compute ∂C/∂b: each step has one symbol, so the rows of ∂C/∂W_in make it."""
+    """Compute ∂C/∂b: each step has one symbol, so it is the sum of the rows of ∂C/∂W_in."""
     if not work.one_hot:
         return
     total = floats(gradient.bias, work.width)

@@ -1,14 +1,14 @@
-"""Thousands of updates in one call: the whole of training, with no Python in between.
+"""Thousands of updates in one call: the whole of training, without Python in between.
 
-An update is a chain of stages, each with its formula. They work on addresses that
-`rnnlab.engines.fused_cpu.network` lays out and names.
+An update is a sequence of stages, each with its formula. They work on memory addresses,
+which `rnnlab.engines.fused_cpu.network` lays out and names.
 
 | stage | module |
 | --- | --- |
 | draw a batch | `batches` |
-| what enters a step | `inputs` |
-| the recurrence, forward and back; Ω; clipping; the step | here |
-| what comes out, and what it costs | `costs` |
+| inputs | `inputs` |
+| the recurrence, forward and backward; Ω; clipping; the step | this one |
+| outputs and costs | `costs` |
 """
 
 from collections.abc import Callable
@@ -63,22 +63,22 @@ _LARGEST = np.float32(np.finfo(np.float32).max)
 
 
 class Settings(NamedTuple):
-    """What of a trial decides an update, as numbers."""
+    """The settings of a trial that an update depends on, as numbers."""
 
     seed: int
     logistic: bool
     lr: float
     clips: bool
     threshold: float
-    """Of the norm, or of each entry."""
+    """Clipping threshold, of the norm or of each entry."""
     by_value: bool
-    """Whether each entry is clipped, not the norm."""
+    """Whether to clip each entry instead of the norm."""
     omega_weight: float
     repairs: bool
 
 
 class Measured(NamedTuple):
-    """What an update measures, before its step."""
+    """Measurements of an update, before its step."""
 
     loss: float
     norm: float
@@ -88,7 +88,7 @@ class Measured(NamedTuple):
 
 @njit(error_model="numpy", nogil=True)
 def arrange(network: Network, work: Work) -> None:
-    """Lay out what the forward pass reads: W_recᵀ, W_outᵀ, and the rows to start from."""
+    """Prepare what the forward pass reads: W_recᵀ, W_outᵀ, and the initial rows of sums."""
     transpose(network.w_rec, work.hidden, work.hidden, work.width, work.w_rec_t, work.width)
     transpose(
         network.w_out, work.outputs, work.hidden, work.width, work.w_out_t, work.answers
@@ -115,11 +115,11 @@ def forward(network: Network, work: Work, steps: int, count: int, logistic: bool
 
     Args:
         network: The parameters.
-        work: The inputs are read, `h` is written; where it has fewer than T + 1 places,
+        work: The inputs are read, `h` is written; if it holds fewer than T + 1 steps,
             later steps overwrite earlier ones.
         steps: T.
         count: Sequences, at most `work.batch`.
-        logistic: Whether σ is logistic; else it is tanh.
+        logistic: Whether σ is logistic; otherwise it is tanh.
     """
     floats(work.h, count * work.width)[:] = _ZERO
     if work.rides:
@@ -171,13 +171,13 @@ def backward(
     steps: int,
     measure: bool,
 ) -> tuple[float, float]:
-    """Go back through time and sum the gradients of all parameters but b_out.
+    """Run backpropagation through time, and sum the gradients of all parameters but b_out.
 
-    Steps are taken in blocks, and each block is used for the gradients while it is near;
-    with Ω they wait for the number of valid pairs.
+    Steps are processed in blocks; each block is added to the gradients while it is in the
+    cache. With Ω this waits until the number of valid pairs is known.
 
     Returns:
-        Ω and the share of valid pairs; 0 where they were not asked for.
+        Ω and the share of valid pairs; 0 unless `measure`.
     """
     begin_backward(network, gradient, work, steps)
     for last in range(steps, 0, -work.block):
@@ -186,7 +186,7 @@ def backward(
             delta = differentiate_step(settings, network, work, t, first)
             if measure and (work.each_step or t == steps):
                 measure_rows(derivative(work, t), work.d_squared, t, work)
-            if measure or t > 1:  # v_1 enters Ω alone
+            if measure or t > 1:  # only Ω needs v_1
                 arrive(network, work, t, delta, measure)
         if work.each_step:
             credit(gradient, work, first, last)
@@ -206,7 +206,7 @@ def backward(
 def accumulate_all(
     settings: Settings, network: Network, gradient: Network, work: Work, steps: int
 ) -> None:
-    """Compute δ once more, block by block, and add the gradients, those of Ω too."""
+    """Recompute δ block by block, and add the gradients, including those of Ω."""
     for last in range(steps, 0, -work.block):
         first = max(1, last - work.block + 1)
         for t in range(first, last + 1):
@@ -216,7 +216,7 @@ def accumulate_all(
 
 @njit(error_model="numpy", nogil=True)
 def begin_backward(network: Network, gradient: Network, work: Work, steps: int) -> None:
-    """Begin all sums at 0; put into v_T what a cost at the end puts there, or nothing."""
+    """Set all sums to 0; set v_T to the derivative of a cost at the end, otherwise to 0."""
     floats(gradient.w_rec, work.hidden * work.width)[:] = _ZERO
     floats(gradient.w_in, work.inputs * work.width)[:] = _ZERO
     floats(gradient.bias, work.width)[:] = _ZERO
@@ -232,7 +232,7 @@ def begin_backward(network: Network, gradient: Network, work: Work, steps: int) 
 def differentiate_step(
     settings: Settings, network: Network, work: Work, t: int, first: int
 ) -> int:
-    """Compute δ_t in its place of a block of steps that begins at `first`; give the address."""
+    """Compute δ_t for a block of steps that begins at `first`; return its address."""
     delta = step_of(work.delta, t - first, work)
     if work.each_step:
         add_cost(network, work, t)
@@ -242,13 +242,13 @@ def differentiate_step(
 
 @njit(error_model="numpy", nogil=True)
 def add_cost(network: Network, work: Work, t: int) -> None:
-    """Compute d_t: what arrives at h_t, and what the cost of step t adds."""
+    """Compute d_t: what arrives through the recurrence, plus the cost of step t."""
     blame(network, work, t, step_of(work.v, t % work.back_places, work), work.d)
 
 
 @njit(error_model="numpy", nogil=True)
 def derivative(work: Work, t: int) -> int:
-    """Give the address of d_t = ∂C/∂h_t."""
+    """Return the address of d_t = ∂C/∂h_t."""
     return work.d if work.each_step else step_of(work.v, t % work.back_places, work)
 
 
@@ -269,7 +269,7 @@ def slope(work: Work, derivative: int, t: int, target: int, logistic: bool) -> N
 
 @njit(error_model="numpy", nogil=True)
 def arrive(network: Network, work: Work, t: int, delta: int, measure: bool) -> None:
-    """Compute v_t = δ_t W_rec, and its squared norms where Ω is measured."""
+    """Compute v_t = δ_t W_rec, and its squared norms if Ω is measured."""
     before = step_of(work.v, (t - 1) % work.back_places, work)
     multiply(
         Start(work.zero, 0, work.counting, 0),
@@ -286,7 +286,7 @@ def arrive(network: Network, work: Work, t: int, delta: int, measure: bool) -> N
 
 @njit(error_model="numpy", nogil=True)
 def measure_rows(address: int, target: int, t: int, work: Work) -> None:
-    """Compute the squared norm of each row of a step, and write it as that of step t."""
+    """Compute the squared norm of each row of a step, and store it for step t."""
     squared = floats(target + FLOAT_BYTES * t * work.batch, work.batch)
     for k in range(work.batch):
         row = address + FLOAT_BYTES * k * work.width
@@ -295,10 +295,11 @@ def measure_rows(address: int, target: int, t: int, work: Work) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def regularise(work: Work, steps: int, weight: float) -> tuple[float, float]:
-    """Measure Ω and lay out its gradient (ICML 2013, Eq. 9 and 10; see `rnnlab.omega`).
+    """Compute Ω and the factors of its gradient (ICML 2013, Eq. 9 and 10; see `rnnlab.omega`).
 
-    v_k = δ_k W_rec is what arrives at step k − 1 through the recurrence. With n valid pairs, factor_k = weight · 4 (‖v_k‖²/‖d_k‖² − 1) / ‖d_k‖² / n, so
-    that weight · ∂⁺Ω/∂W_rec = Σ_k δ_kᵀ (factor_k v_k).
+    v_k = δ_k W_rec arrives at step k − 1 through the recurrence. With n valid pairs,
+    factor_k = weight · 4 (‖v_k‖²/‖d_k‖² − 1) / ‖d_k‖² / n, so that
+    weight · ∂⁺Ω/∂W_rec = Σ_k δ_kᵀ (factor_k v_k).
 
     Returns:
         Ω, and the share of valid pairs.
@@ -336,8 +337,8 @@ def accumulate(
 ) -> None:
     """Add the gradients of steps `first` to `last`, whose δ are in `work.delta`.
 
-    ∂C/∂W_rec = Σ_t δ_tᵀ h_{t−1}, and Ω adds its multiple of v_t to h_{t−1}: one product
-    for both.
+    ∂C/∂W_rec = Σ_t δ_tᵀ h_{t−1}, and for Ω a multiple of v_t is added to h_{t−1}: one
+    product computes both.
     """
     before = step_of(work.h, first - 1, work)
     if regularised:
@@ -393,7 +394,7 @@ def differentiate(
 
 @njit(error_model="numpy", nogil=True)
 def clamp(gradient: Network, threshold: float) -> bool:
-    """Clip each entry at ±threshold, and say whether one was beyond; NaN stays NaN."""
+    """Clip each entry at ±threshold; return whether any exceeded it. NaN stays NaN."""
     most = np.float32(threshold)
     slopes = floats(gradient.flat, gradient.floats)
     beyond = 0
@@ -406,7 +407,7 @@ def clamp(gradient: Network, threshold: float) -> bool:
 
 @njit(error_model="numpy", nogil=True)
 def descend(network: Network, gradient: Network, rate: float) -> None:
-    """Step: θ ← θ − rate · gradient."""
+    """Take a step: θ ← θ − rate · gradient."""
     step = np.float32(rate)
     theta = floats(network.flat, network.floats)
     slopes = floats(gradient.flat, network.floats)
@@ -416,7 +417,7 @@ def descend(network: Network, gradient: Network, rate: float) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def repair(network: Network, work: Work, lr: float) -> None:
-    """Shrink W_rec ← (1 − 0.02·lr) W_rec instead of a step; see `rnnlab.clip.repaired`."""
+    """Shrink W_rec ← (1 − 0.02·lr) W_rec in place of a step; see `rnnlab.clip.repaired`."""
     keep = np.float32(1 - REPAIR_RATE * lr)
     w_rec = floats(network.w_rec, work.hidden * work.width)
     for i in range(w_rec.size):
@@ -425,7 +426,7 @@ def repair(network: Network, work: Work, lr: float) -> None:
 
 @njit(error_model="numpy", nogil=True)
 def finite(network: Network) -> bool:
-    """Say whether every parameter is finite."""
+    """Return whether every parameter is finite."""
     theta = floats(network.flat, network.floats)
     bad = 0
     for i in range(network.floats):
@@ -449,17 +450,17 @@ def advance(
 
     Args:
         draw: The task's scalar function.
-        settings: What decides an update.
+        settings: The settings of the trial.
         network: The parameters, changed in place.
-        gradient: Room for the gradient.
-        work: Room for the rest.
-        totals: The fields of `rnnlab.state.Totals` in their order, added to.
+        gradient: Memory for the gradient.
+        work: Memory for everything else.
+        totals: The fields of `rnnlab.state.Totals` in their order; incremented.
         steps: T of each update.
-        first: Number of the first update.
-        updates: How many.
+        first: Index of the first update.
+        updates: Number of updates.
 
     Returns:
-        Updates made, and whether the last gave a number that is not finite.
+        Updates made, and whether the last one produced a non-finite number.
     """
     flags = denormals_to_zero()
     made, diverged = 0, False
@@ -503,22 +504,22 @@ def count_errors(
     group: int,
     steps: np.ndarray,
 ) -> tuple[int, int]:
-    """Count wrong answers on fresh sequences, in order, up to error `stop_at`.
+    """Count wrong answers on fresh sequences, in order, until `stop_at` errors.
 
     Args:
         draw: The task's scalar function.
-        settings: What decides an update.
+        settings: The settings of the trial.
         network: The parameters.
-        work: Room.
-        purpose: What the sequences are for.
-        index: Which check or test.
-        sequences: How many to look at, at most.
-        stop_at: The error at which to stop.
-        group: Sequences that have one number of steps.
+        work: Working memory.
+        purpose: Purpose of the sequences, for their random numbers.
+        index: Index of the check or test.
+        sequences: Maximum number of sequences.
+        stop_at: Number of errors at which to stop.
+        group: Sequences per group with one number of steps.
         steps: T of each group.
 
     Returns:
-        Errors, and sequences looked at.
+        Errors, and sequences evaluated.
     """
     flags = denormals_to_zero()
     arrange(network, work)
@@ -542,7 +543,7 @@ def count_errors(
 def gradients(
     settings: Settings, network: Network, gradient: Network, work: Work, steps: int
 ) -> Measured:
-    """Compute the gradients on the batch in `work`, and measure Ω whatever its weight."""
+    """Compute the gradients on the batch in `work`, and Ω whatever its weight."""
     flags = denormals_to_zero()
     measured = differentiate(settings, network, gradient, work, steps, True)
     restore_denormals(flags)

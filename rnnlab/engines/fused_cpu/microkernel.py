@@ -1,12 +1,12 @@
-"""The microkernel: a small product of matrices held in registers, in LLVM's vector types.
+"""The microkernel: a small matrix product held in registers, in LLVM's vector types.
 
-LLVM keeps the accumulators of a plain loop over a product in memory. Here they are named
-one by one, as phi nodes across the loop over k, so that they stay in registers; the rest
-is left to LLVM. All vectors have 16 lanes; a machine with narrower registers gets each
-as two or four of its own. So every element of a product is the same chain of fused
-multiply-adds, over k in rising order, whatever the width: the bits do not depend on it.
+In a plain loop over a product, LLVM keeps the accumulators in memory. Here each is a phi
+node of the loop over k, so that it stays in a register; LLVM does the rest. All vectors
+have 16 lanes; narrower registers hold a vector in two or four parts. So every element of a
+product is the same chain of fused multiply-adds, with k ascending: the bits do not depend
+on the vector width.
 
-The functions here build LLVM code and know nothing of Numba; `rnnlab.engines.fused_cpu.
+The functions here build LLVM code independently of Numba; `rnnlab.engines.fused_cpu.
 operations` makes them callable.
 """
 
@@ -17,12 +17,12 @@ from typing import Any
 from llvmlite import ir
 
 Builder = Any
-"""llvmlite's `ir.IRBuilder`, which is typed in part only."""
+"""llvmlite's `ir.IRBuilder`, which is only partly typed."""
 Value = Any
 """llvmlite's `ir.Value`."""
 
 LANES = 16
-"""Floats in a vector of ours, and the unit of padding."""
+"""Floats per vector, and the unit of padding."""
 
 FLOAT = ir.FloatType()
 _BITS = ir.IntType(32)
@@ -43,14 +43,14 @@ _OVERLOADS = {
 
 @dataclass(frozen=True)
 class Machine:
-    """What the microkernel must know of a processor."""
+    """The properties of a processor that the microkernel depends on."""
 
     name: str
-    """The instruction set that decides the tiles."""
+    """The instruction set, which decides the tiles."""
     tile_rows: tuple[int, ...]
-    """The tallest tile of 1, 2, … vectors across that fits the registers."""
+    """Height of the tallest tile of 1, 2, … vectors across that fits the registers."""
     fused: bool
-    """Whether it multiplies and adds in one rounding."""
+    """Whether it has a fused multiply-add, with one rounding."""
 
 
 AVX512 = Machine("avx512", (12, 12, 8, 6), fused=True)
@@ -58,13 +58,13 @@ AVX512 = Machine("avx512", (12, 12, 8, 6), fused=True)
 AVX2 = Machine("avx2", (6,), fused=True)
 """16 registers of 8 floats."""
 NEON = Machine("neon", (6,), fused=True)
-"""32 registers of 4 floats. Compiles; never run."""
+"""32 registers of 4 floats. Compiled only, never run."""
 PORTABLE = Machine("portable", (2,), fused=False)
-"""Anything else: no fused multiply-add, so other bits."""
+"""Anything else: no fused multiply-add, so the bits differ."""
 
 
 def machine(triple: str, features: str) -> Machine:
-    """Choose the tiles for a processor, as LLVM describes it.
+    """Choose the tiles for a processor from LLVM's description.
 
     Args:
         triple: Such as `x86_64-unknown-linux-gnu`.
@@ -83,7 +83,7 @@ def machine(triple: str, features: str) -> Machine:
 def tile_function(
     module: ir.Module, rows: int, vectors: int, *, fused: bool
 ) -> ir.Function:
-    """Emit C[r, :] = S[index[r·index_step], :] + Σ_k A[r, k] B[k, :], once a module.
+    """Emit C[r, :] = S[index[r·index_step], :] + Σ_k A[r, k] B[k, :], once per module.
 
     `rows` rows of `vectors`·16 floats each. The function takes, in this order, the
     addresses and steps below; steps count elements, and B, C and S are aligned.
@@ -91,10 +91,10 @@ def tile_function(
         start, start_row, index, index_step, a, a_row, a_k, b, b_k, c, c_row, depth
 
     Args:
-        module: Where to put the function.
+        module: Module of the function.
         rows: Height of the tile.
-        vectors: Its width, in vectors.
-        fused: Multiply and add in one rounding.
+        vectors: Width of the tile, in vectors.
+        fused: Whether to multiply and add with one rounding.
     """
     name = f"tile_{rows}x{vectors}"
     if name in module.globals:
@@ -145,7 +145,7 @@ def tile_function(
 def squares_function(module: ir.Module, *, fused: bool) -> ir.Function:
     """Emit the sum of squares of `vectors`·16 floats, in float32.
 
-    Each lane adds its own squares in order; then the lanes are added as a tree.
+    Each lane sums its own squares in order; then the lanes are added as a tree.
     """
     return _squares(module, "squares", VECTOR, fused=fused)
 
@@ -199,7 +199,7 @@ def loop(
     first: list[Value],
     body: Callable[[Value, list[Value]], list[Value]],
 ) -> list[Value]:
-    """Emit `values = body(k, values)` for k in range(count), the values in registers."""
+    """Emit `values = body(k, values)` for k in range(count), with values in registers."""
     entry, again, done = (
         builder.block,
         builder.append_basic_block("again"),
@@ -226,7 +226,7 @@ def loop(
 
 
 def multiply_add(builder: Builder, a: Value, b: Value, c: Value, fused: bool) -> Value:
-    """Emit a·b + c, in one rounding where `fused`."""
+    """Emit a·b + c, with one rounding if `fused`."""
     if not fused:
         return builder.fadd(builder.fmul(a, b), c)
     kind = a.type
@@ -239,7 +239,7 @@ def multiply_add(builder: Builder, a: Value, b: Value, c: Value, fused: bool) ->
 
 
 def two_to_the(builder: Builder, shifted: Value) -> Value:
-    """Emit 2ⁿ for a float n + 1.5·2²³: its last bits are n, and move to the exponent's place."""
+    """Emit 2ⁿ for a float n + 1.5·2²³: its last bits are n, and are shifted into the exponent."""
     bits = builder.bitcast(shifted, _BITS)
     exponent = builder.shl(bits, ir.Constant(_BITS, _FRACTION_BITS))
     biased = builder.add(exponent, ir.Constant(_BITS, _BIAS << _FRACTION_BITS))
@@ -247,17 +247,17 @@ def two_to_the(builder: Builder, shifted: Value) -> Value:
 
 
 def number(value: int) -> Value:
-    """Give a constant index."""
+    """Return a constant index."""
     return ir.Constant(INDEX, value)
 
 
 def pointer(builder: Builder, address: Value, kind: ir.Type = FLOAT) -> Value:
-    """Turn an address into a pointer to numbers."""
+    """Convert an address to a pointer to numbers."""
     return builder.inttoptr(address, kind.as_pointer())
 
 
 def load(builder: Builder, base: Value, offset: Value) -> Value:
-    """Load a vector, aligned."""
+    """Load an aligned vector."""
     place = builder.bitcast(builder.gep(base, [offset]), VECTOR.as_pointer())
     value = builder.load(place)
     value.align = _LINE_BYTES
@@ -265,13 +265,13 @@ def load(builder: Builder, base: Value, offset: Value) -> Value:
 
 
 def store(builder: Builder, value: Value, base: Value, offset: Value) -> None:
-    """Store a vector, aligned."""
+    """Store an aligned vector."""
     place = builder.bitcast(builder.gep(base, [offset]), VECTOR.as_pointer())
     builder.store(value, place).align = _LINE_BYTES
 
 
 def splat(builder: Builder, scalar: Value, kind: ir.VectorType) -> Value:
-    """Give a vector with one number in all lanes."""
+    """Return a vector with one number in all lanes."""
     nothing = ir.Constant(kind, ir.Undefined)
     zero = ir.Constant(_INT32, 0)
     everywhere = ir.Constant(ir.VectorType(_INT32, kind.count), [0] * kind.count)
@@ -287,10 +287,10 @@ _FLUSH_ARM = 1 << 24
 
 
 def denormals_to_zero(builder: Builder, triple: str) -> Value:
-    """Emit: treat denormal numbers as zero from here on; give the flags of before.
+    """Emit: treat denormal numbers as zero from here on; return the previous flags.
 
-    Vanished gradients shrink into denormal numbers, and those are slow. A processor that
-    is neither x86-64 nor ARM64 keeps them.
+    Vanishing gradients become denormal numbers, which are slow. Processors other than
+    x86-64 and ARM64 keep them.
     """
     flags = _flags(builder, triple)
     mask = _FLUSH_X86 if triple.startswith("x86_64") else _FLUSH_ARM
@@ -299,7 +299,7 @@ def denormals_to_zero(builder: Builder, triple: str) -> Value:
 
 
 def restore_denormals(builder: Builder, triple: str, flags: Value) -> None:
-    """Emit: set the flags that say how denormal numbers are treated."""
+    """Emit: set the flags that control denormal numbers."""
     if triple.startswith("x86_64"):
         slot = builder.alloca(_INT32)
         builder.store(builder.trunc(flags, _INT32), slot)

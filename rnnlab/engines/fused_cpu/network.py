@@ -1,10 +1,10 @@
-"""Where numbers lie: padded, aligned arrays.
+"""Memory layout: padded, aligned arrays.
 
-A row of hidden units is filled with zeros to a multiple of 16 floats, and begins on a
-cache line. Zeros stay zeros: nothing that is computed from them alone differs from 0.
+A row of hidden units is padded with zeros to a multiple of 16 floats, and begins on a
+cache line. Padding stays zero: everything computed from zeros alone is 0.
 
-Compiled code is given addresses, not arrays: an array that crosses a function call is
-counted in and out, and that costs more than a step of a small network.
+Compiled code receives addresses, not arrays: Numba counts references to an array at each
+function call, which costs more than a step of a small network.
 """
 
 from typing import NamedTuple
@@ -17,20 +17,20 @@ _LINE_BYTES = 64
 
 
 class Shape(NamedTuple):
-    """The sizes of a network and of a batch, and what goes in and out of it."""
+    """The sizes of a network and a batch, and the kinds of inputs and targets."""
 
     inputs: int
     hidden: int
     outputs: int
     longest: int
-    """Steps of a sequence, at most."""
+    """Maximum number of steps of a sequence."""
     batch: int
     one_hot: bool
-    """Whether a step's input is a symbol; else it is `inputs` numbers."""
+    """Whether a step's input is a symbol; otherwise it is `inputs` numbers."""
     each_step: bool
-    """Whether a class is asked for at each step."""
+    """Whether there is a target class at each step."""
     numbers: bool
-    """Whether numbers are asked for, not a class."""
+    """Whether the targets are numbers, not classes."""
 
     @property
     def width(self) -> int:
@@ -44,7 +44,7 @@ class Shape(NamedTuple):
 
 
 class Network(NamedTuple):
-    """Addresses of the parameters, or of their gradients: parts of one float32 array.
+    """Addresses of the parameters, or of their gradients, in one float32 array.
 
     Hidden units run along `width`, a multiple of 16, and outputs along `answers`.
     """
@@ -52,7 +52,7 @@ class Network(NamedTuple):
     flat: int
     """All of them, in the order below."""
     floats: int
-    """How many, padding included."""
+    """Their number, including padding."""
     w_rec: int
     """(hidden, width): row i holds the weights into unit i."""
     w_in: int
@@ -66,7 +66,7 @@ class Network(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Sizes, and addresses of what an update writes along the way."""
+    """Sizes, and addresses of an update's inputs and intermediate results."""
 
     inputs: int
     hidden: int
@@ -81,26 +81,26 @@ class Work(NamedTuple):
     block: int
     """Steps in one product for the gradient of W_rec."""
     places: int
-    """Steps that `h` holds: all of the longest sequence and h_0, or two where only h_T is wanted."""
+    """Steps that `h` holds: all of the longest sequence and h_0, or two if only h_T is needed."""
     back_places: int
-    """Steps that `v` holds: all and one more for Ω, else one more than a block."""
+    """Steps that `v` holds: all plus one for Ω, otherwise one more than a block."""
     rides: bool
-    """Whether the padding of a row has room for the inputs, and for a 1 beside numbers."""
+    """Whether the inputs, and a 1 after numbers, fit into the padding of a row."""
     settings: int
-    """(settings), int64: what the task must know."""
+    """(settings), int64: parameters of the task."""
     setting_count: int
     drawn: int
-    """(rows, longest), float64: the inputs of the sequence that is drawn."""
+    """(rows, longest), float64: the inputs of the sequence being drawn."""
     drawn_targets: int
-    """(targets), float64: what is asked of it."""
+    """(targets), float64: its targets."""
     symbols: int
     """(batch, longest), int64: the one-hot inputs."""
     values: int
-    """(batch, longest, inputs): the others."""
+    """(batch, longest, inputs): the inputs in numbers."""
     classes: int
-    """(steps, batch), int64: the classes asked for, at each step or at the last."""
+    """(steps, batch), int64: the target classes, at each step or at the last."""
     wanted: int
-    """(batch, outputs): the numbers asked for."""
+    """(batch, outputs): the target numbers."""
     counting: int
     """0, 1, 2, …, int64: the rows of an array, in order."""
     zero: int
@@ -114,26 +114,26 @@ class Work(NamedTuple):
     arriving: int
     """(inputs, width): W_in u + b for each symbol."""
     from_bias: int
-    """(answers): b_out, and far below it where it is padded before a softmax."""
+    """(answers): b_out; before a softmax, padding is very negative."""
     bias_sums: int
-    """(answers), float64: ∂C/∂b_out, while it is summed."""
+    """(answers), float64: ∂C/∂b_out while it is summed."""
     y: int
-    """(batch, answers), or as many for each step: W_out h + b_out, then ∂C/∂ of it."""
+    """(batch, answers), or that for each step: y = W_out h + b_out, then ∂C/∂y."""
     h: int
     """(places, batch, width): h_0..h_T."""
     v: int
-    """(back_places, batch, width): at t what arrives there through the recurrence, v_{t+1};
-    at T what the cost puts there."""
+    """(back_places, batch, width): at t, v_{t+1}, which arrives through the recurrence;
+    at T, the derivative of the cost."""
     d: int
-    """(batch, width): d_t where a cost comes at each step; else it is what lies in `v`."""
+    """(batch, width): d_t with a cost at each step; otherwise d_t is in `v`."""
     delta: int
-    """(block, batch, width): δ of the steps in work."""
+    """(block, batch, width): δ of the current block of steps."""
     v_squared: int
     """(longest + 1, batch): ‖v_1‖²..‖v_T‖²."""
     d_squared: int
-    """(longest + 1, batch): ‖d_0‖²..‖d_T‖². Where d_t = v_{t+1}, the same place."""
+    """(longest + 1, batch): ‖d_0‖²..‖d_T‖². If d_t = v_{t+1}, the same memory."""
     factor: int
-    """(longest + 1, batch): what of v_t is added to h_{t−1} for Ω."""
+    """(longest + 1, batch): the multiple of v_t that is added to h_{t−1} for Ω."""
     sums: int
     """(batch): Ω's terms of each example."""
     shifted: int
@@ -141,27 +141,27 @@ class Work(NamedTuple):
 
 
 class Memory:
-    """Owns the arrays whose addresses compiled code works on."""
+    """Owns the arrays whose addresses compiled code uses."""
 
     def __init__(self) -> None:
-        """Own nothing yet."""
+        """Start without arrays."""
         self._owned: list[np.ndarray] = []
 
     def floats(self, *shape: int) -> np.ndarray:
-        """Make float32 zeros that begin on a cache line."""
+        """Allocate float32 zeros, aligned to a cache line."""
         size = int(np.prod(shape))
         raw = np.zeros(4 * size + _LINE_BYTES, np.uint8)
         first = -raw.ctypes.data % _LINE_BYTES
         return self.keep(raw[first : first + 4 * size].view(np.float32).reshape(shape))
 
     def keep(self, array: np.ndarray) -> np.ndarray:
-        """Keep an array alive as long as this."""
+        """Keep an array alive as long as this object."""
         self._owned.append(array)
         return array
 
 
 def padded(count: int) -> int:
-    """Round up to whole vectors."""
+    """Round up to a whole number of vectors."""
     return -(-count // LANES) * LANES
 
 
@@ -183,7 +183,7 @@ class Arrays(NamedTuple):
 
 
 def arrays(shape: Shape, memory: Memory) -> Arrays:
-    """Make room for the parameters of a network."""
+    """Allocate memory for the parameters of a network."""
     shapes = [
         (shape.hidden, shape.width),
         (shape.inputs, shape.width),
@@ -199,7 +199,7 @@ def arrays(shape: Shape, memory: Memory) -> Arrays:
 
 
 class Given(NamedTuple):
-    """The arrays that a batch is put into; those of another kind have no rows."""
+    """The arrays that a batch is copied into; those of unused kinds are empty."""
 
     symbols: np.ndarray
     values: np.ndarray
@@ -216,15 +216,15 @@ def work(
     places: int,
     back_places: int,
 ) -> tuple[Work, Given]:
-    """Make room for one shape of batch.
+    """Allocate memory for one batch shape.
 
     Args:
         shape: The sizes.
-        settings: What the task must know.
-        memory: Owns the room.
+        settings: Parameters of the task.
+        memory: Owner of the arrays.
         block: Steps in one product for the gradient of W_rec.
-        places: Steps of h to keep: longest + 1 to train, 2 to look at the last one only.
-        back_places: Steps of v to keep: longest + 1 for Ω, block + 1 without, 0 for none.
+        places: Steps of h to keep: longest + 1 to train, 2 if only the last one is needed.
+        back_places: Steps of v to keep: longest + 1 for Ω, block + 1 without Ω, 0 for none.
     """
     longest, batch, hidden, inputs = shape.longest, shape.batch, shape.hidden, shape.inputs
     width, answers = shape.width, shape.answers

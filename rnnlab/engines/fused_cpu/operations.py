@@ -1,7 +1,7 @@
-"""The microkernel, and what else Numba lacks, as functions for compiled Python.
+"""The microkernel and other instructions that Numba lacks, as functions for compiled Python.
 
-Callable from compiled functions only. Each is typed by hand below its definition: what
-`intrinsic` gives back has one parameter fewer, and that no checker knows.
+They can be called from compiled functions only. Each is typed by hand below its definition:
+`intrinsic` returns a function with one parameter fewer, which type checkers cannot infer.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ _TRIPLE, _, _FEATURES = _COMPILER.codegen().magic_tuple()
 _intrinsic: Any = intrinsic
 
 MACHINE = microkernel.machine(_TRIPLE, _FEATURES)
-"""The processor that Numba compiles for: this one, unless NUMBA_CPU_NAME says otherwise."""
+"""The processor that Numba compiles for: this one, unless NUMBA_CPU_NAME is set."""
 
 TILE_ROWS = MACHINE.tile_rows
 MAX_VECTORS = len(TILE_ROWS)
 _SHAPES = 64
-"""More than a tile has rows: a shape is numbered vectors · 64 + rows."""
+"""Exceeds the rows of any tile: a shape is encoded as vectors · 64 + rows."""
 
 
 def _tile(
@@ -69,7 +69,7 @@ def _tile(
 
 tile: Callable[[int, int, int, int, int, int, int, int, int, int, int, int, int, int], None]
 tile = _intrinsic(_tile)
-"""Call the microkernel of a shape: rows, vectors, and the arguments of `tile_function`."""
+"""Call the microkernel for a shape: rows, vectors, then the arguments of `tile_function`."""
 
 
 def _squares(typingctx: Any, address: Any, vectors: Any) -> Any:
@@ -81,7 +81,7 @@ def _squares(typingctx: Any, address: Any, vectors: Any) -> Any:
 
 
 squares: Callable[[int, int], np.float32] = _intrinsic(_squares)
-"""Add the squares of 16·vectors floats at an address, in float32."""
+"""Sum the squares of 16·vectors floats at an address, in float32."""
 
 
 def _wide_squares(typingctx: Any, address: Any, vectors: Any) -> Any:
@@ -93,7 +93,7 @@ def _wide_squares(typingctx: Any, address: Any, vectors: Any) -> Any:
 
 
 wide_squares: Callable[[int, int], float] = _intrinsic(_wide_squares)
-"""Add them in float64, where the sum of any floats is finite."""
+"""Sum them in float64, where the sum of any finite floats is finite."""
 
 
 def _fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
@@ -104,7 +104,7 @@ def _fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 fma: Callable[[np.float32, np.float32, np.float32], np.float32] = _intrinsic(_fma)
-"""Compute a·b + c, in one rounding where the machine can."""
+"""Compute a·b + c, with one rounding if the machine supports it."""
 
 
 def _two_to_the(typingctx: Any, shifted: Any) -> Any:
@@ -126,7 +126,7 @@ def _denormals_to_zero(typingctx: Any) -> Any:
 
 
 denormals_to_zero: Callable[[], int] = _intrinsic(_denormals_to_zero)
-"""Compute with denormal numbers as zero from here on; give the flags of before."""
+"""Treat denormal numbers as zero from here on; return the previous flags."""
 
 
 def _restore_denormals(typingctx: Any, flags: Any) -> Any:
@@ -138,7 +138,7 @@ def _restore_denormals(typingctx: Any, flags: Any) -> Any:
 
 
 restore_denormals: Callable[[int], None] = _intrinsic(_restore_denormals)
-"""Set the flags that `denormals_to_zero` gave."""
+"""Restore the flags that `denormals_to_zero` returned."""
 
 
 def _as_pointer(typingctx: Any, address: Any) -> Any:
@@ -149,28 +149,28 @@ def _as_pointer(typingctx: Any, address: Any) -> Any:
 
 
 as_pointer: Callable[[int], Any] = _intrinsic(_as_pointer)
-"""Turn an address into a pointer."""
+"""Convert an address to a pointer."""
 
 
 @njit(error_model="numpy", nogil=True, inline="always")
 def floats(address: int, count: int) -> np.ndarray:
-    """See `count` floats at an address as an array that nobody owns or counts."""
+    """View `count` floats at an address as an array without reference counting."""
     return carray(as_pointer(address), (count,), np.float32)
 
 
 @njit(error_model="numpy", nogil=True, inline="always")
 def integers(address: int, count: int) -> np.ndarray:
-    """See `count` int64 at an address as an array that nobody owns or counts."""
+    """View `count` int64 at an address as an array without reference counting."""
     return carray(as_pointer(address), (count,), np.int64)
 
 
 @njit(error_model="numpy", nogil=True, inline="always")
 def doubles(address: int, count: int) -> np.ndarray:
-    """See `count` float64 at an address as an array that nobody owns or counts."""
+    """View `count` float64 at an address as an array without reference counting."""
     return carray(as_pointer(address), (count,), np.float64)
 
 
 @njit(error_model="numpy", nogil=True, inline="always")
 def double_rows(address: int, rows: int, count: int) -> np.ndarray:
-    """See `rows` of `count` float64 at an address as an array that nobody owns or counts."""
+    """View `rows` of `count` float64 at an address as an array without reference counting."""
     return carray(as_pointer(address), (rows, count), np.float64)

@@ -1,7 +1,7 @@
-"""Products of small matrices of any shape, cut into tiles of the microkernel.
+"""Products of small matrices of any shape, split into tiles of the microkernel.
 
-Matrices are given by address and steps in floats, so that one function reads a matrix or
-its transpose, and a block of time steps as one tall matrix.
+A matrix is an address and strides in floats, so that one function reads a matrix or its
+transpose, and a block of time steps as one tall matrix.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ INDEX_BYTES = 8
 
 
 class Matrix(NamedTuple):
-    """Where element (i, k) of a matrix is: address + 4·(i·row + k·column)."""
+    """A matrix with strides: element (i, k) is at address + 4·(i·row + k·column)."""
 
     address: int
     row: int
@@ -24,14 +24,14 @@ class Matrix(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Where whole rows are, aligned: row i begins at address + 4·i·row."""
+    """A matrix with aligned, contiguous rows: row i begins at address + 4·i·row."""
 
     address: int
     row: int
 
 
 class Start(NamedTuple):
-    """What a product is added to: row i of it is row `order[i · step]` here."""
+    """The start value of a product: its row i is row `order[i · step]` here."""
 
     address: int
     row: int
@@ -44,10 +44,10 @@ class Start(NamedTuple):
 def multiply(
     start: Start, a: Matrix, b: Rows, c: Rows, rows: int, vectors: int, depth: int
 ) -> None:
-    """Compute C[i, :] = S[order[i], :] + Σ_k A[i, k] B[k, :], k in rising order.
+    """Compute C[i, :] = S[order[i], :] + Σ_k A[i, k] B[k, :], with k ascending.
 
     Args:
-        start: S. C itself adds to C; a row of zeros gives the product alone.
+        start: S. Use C itself to add to C, or a row of zeros for the product alone.
         a: A, (rows, depth).
         b: B, (depth, 16·vectors).
         c: C, (rows, 16·vectors), written.

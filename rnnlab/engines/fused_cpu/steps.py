@@ -1,4 +1,4 @@
-"""Where a step lies in an array of steps."""
+"""The address of a step in an array of steps."""
 
 from numba import njit
 
@@ -8,5 +8,5 @@ from rnnlab.engines.fused_cpu.products import FLOAT_BYTES
 
 @njit(error_model="numpy", nogil=True)
 def step_of(base: int, t: int, work: Work) -> int:
-    """Give the address of step t of an array (time, batch, width)."""
+    """Return the address of step t of an array (time, batch, width)."""
     return base + FLOAT_BYTES * t * work.batch * work.width

@@ -1,7 +1,7 @@
-"""The scalar functions of a network, written so that LLVM makes vectors of them.
+"""The scalar functions of a network, written so that LLVM vectorises them.
 
-No branch, no call of the C library: each is a fixed chain of float operations, so it
-gives the same bits on every machine with fused multiply-adds.
+They have no branches and do not call the C library: each is a fixed chain of float
+operations, so the bits are the same on every machine with fused multiply-adds.
 """
 
 import math
@@ -14,7 +14,7 @@ from rnnlab.engines.fused_cpu.operations import fma, two_to_the
 _ONE = np.float32(1)
 _ZERO = np.float32(0)
 _LIMIT = np.float32(8)
-"""Beyond it tanh is 1 − 2e-7, and stays so here."""
+"""Beyond it tanh is 1 − 2e-7, and constant in this approximation."""
 
 _P0 = np.float32(0.9999999935774586)
 _P1 = np.float32(0.13444504461945525)
@@ -27,20 +27,20 @@ _Q3 = np.float32(0.0003411304715882533)
 _Q4 = np.float32(8.522520534753338e-07)
 
 _LEAST = np.float32(-87)
-"""Below it eˣ is denormal in float32, and so 0."""
+"""Below it eˣ is denormal in float32, and is returned as 0."""
 _SHIFT = np.float32(1.5 * 2**23)
-"""Added to a small float, it leaves no bits for a fraction: the sum is rounded."""
+"""Added to a small float, it leaves no fraction bits: the sum is rounded to an integer."""
 _PER_LN2 = np.float32(1 / math.log(2))
 _LN2_HEAD = np.float32(0.693359375)
-"""ln 2 in few bits, so that a small multiple of it is exact."""
+"""ln 2 in few bits, so that small multiples of it are exact."""
 _LN2_TAIL = np.float32(math.log(2) - 0.693359375)
 _SERIES = tuple(np.float32(1 / math.factorial(k)) for k in range(8))
-"""Of eʳ."""
+"""Coefficients of the series of eʳ."""
 
 
 @njit(error_model="numpy", nogil=True, inline="always")
 def tanh(x: np.float32) -> np.float32:
-    """Give tanh x ≈ x P(x²) / Q(x²), within 5 units in the last place; |tanh x| < 1.
+    """Compute tanh x ≈ x P(x²) / Q(x²), within 5 units in the last place; |tanh x| < 1.
 
     P and Q are of degree 4, fitted to tanh(x)/x on [0, 8] by `benchmarks/fit_tanh.py`;
     their relative error is 6e-9 before rounding.
@@ -54,7 +54,7 @@ def tanh(x: np.float32) -> np.float32:
 
 @njit(error_model="numpy", nogil=True, inline="always")
 def exp_of_negative(x: np.float32) -> np.float32:
-    """Give eˣ for x ≤ 0, within 2 units in the last place; 0 below −87.
+    """Compute eˣ for x ≤ 0, within 2 units in the last place; 0 below −87.
 
     x = n ln 2 + r with |r| ≤ ½ ln 2, so eˣ = 2ⁿ eʳ, and eʳ by its series to r⁷/7!.
     """
@@ -70,5 +70,5 @@ def exp_of_negative(x: np.float32) -> np.float32:
 
 @njit(error_model="numpy", nogil=True, inline="always")
 def log(x: float) -> float:
-    """Give the natural logarithm, from the C library: for what is told, not what is learnt."""
+    """Compute the natural logarithm with the C library; used in reported losses only."""
     return math.log(x)

@@ -64,7 +64,7 @@ def test_it_holds_the_truth_about_95_times_of_100(n: int) -> None:
 
 @pytest.mark.parametrize(("k", "n"), [(1, 0), (0, 0), (-1, 5), (6, 5)])
 def test_a_rate_that_cannot_be_is_refused(k: int, n: int) -> None:
-    with pytest.raises(ValueError, match=f"No rate is {k} of {n}"):
+    with pytest.raises(ValueError, match=f"got k={k}, n={n}"):
         wilson(k, n)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.on_ray.scratch_folder import PREFIX, private_folder, remove_left
+from sweeps.on_ray.scratch_folder import PREFIX, private_folder, remove_abandoned
 
 HOLD = """
 from sweeps.on_ray.scratch_folder import private_folder
@@ -44,7 +44,7 @@ def test_the_folder_of_a_killed_run_goes_and_that_of_a_live_one_stays() -> None:
         assert other.stdout is not None
         theirs = Path(other.stdout.readline().strip())
         with private_folder() as ours:
-            remove_left()
+            remove_abandoned()
             assert theirs.exists()
             assert ours.exists()
             other.kill()
@@ -62,7 +62,7 @@ def test_what_is_no_folder_of_ours_stays(temporary: Path) -> None:
     (temporary / f"{PREFIX}link").symlink_to(kept)
     (temporary / f"{PREFIX}file").touch()
     (temporary / "sweep-mine").mkdir()
-    remove_left()
+    remove_abandoned()
     assert {each.name for each in temporary.iterdir()} == {
         "kept",
         "sweep-mine",

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from sweeps.on_ray.session import hush_rays_threads
+from sweeps.on_ray.session import silence_ray_threads
 
 
 def test_a_thread_of_ray_dies_in_silence_and_any_other_is_heard(
@@ -19,7 +19,7 @@ def test_a_thread_of_ray_dies_in_silence_and_any_other_is_heard(
         raise RuntimeError(of)
 
     monkeypatch.setattr(threading, "excepthook", hear)
-    hush_rays_threads()
+    silence_ray_threads()
     for name in ("ray_listen_error_messages", "heartbeat"):
         thread = threading.Thread(target=die, args=(name,), name=name)
         thread.start()

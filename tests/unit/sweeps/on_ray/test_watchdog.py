@@ -102,7 +102,7 @@ def test_silence_is_told_after_its_time() -> None:
 
 def test_an_answer_that_is_no_or_an_error_is_told_apart() -> None:
     for ask, said in (
-        (lambda: False, "Ray counts this machine's node as dead"),
+        (lambda: False, "Ray reports this machine's node as dead"),
         (lambda: 1 // 0 > 0, "Ray has not answered for 4 s"),
     ):
         lost = Told()

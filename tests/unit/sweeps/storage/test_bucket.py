@@ -65,7 +65,7 @@ def failure(where: Place, act: str) -> OSError:
 
 @pytest.mark.parametrize("address", ["s3://", "s3:///results", "results"])
 def test_an_address_without_a_bucket_is_refused(address: str) -> None:
-    with pytest.raises(SweepError, match=r"names no bucket\. Give s3://BUCKET/PREFIX"):
+    with pytest.raises(SweepError, match=r"has no bucket name\. Use s3://BUCKET/PREFIX"):
         Bucket(address)
 
 
@@ -125,7 +125,7 @@ def test_a_server_that_comes_back_is_waited_for(
 @pytest.mark.parametrize("act", ACTS)
 def test_a_bucket_that_does_not_exist_is_no_empty_folder(bucket_url: str, act: str) -> None:
     error = failure(place("s3://no-such-bucket/results"), act)
-    assert "Make the bucket, or correct its name" in str(error)
+    assert "Create the bucket, or correct its name" in str(error)
 
 
 REFUSED = (
@@ -162,7 +162,7 @@ def test_what_is_no_object_store_is_no_empty_folder(
     where: Place, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with answering(monkeypatch, (404, "Not here")):
-        assert "what answers there is no object store" in str(failure(where, act))
+        assert "the server there is not an object store" in str(failure(where, act))
 
 
 @pytest.mark.parametrize(("last", "made"), [((200, ""), True), ((412, ""), False)])
@@ -180,7 +180,7 @@ def test_conflicts_without_end_are_told(
     tries = [CONFLICT] * (1 + len(bucket.CONFLICT_WAITS_S))
     with (
         answering(monkeypatch, *tries),
-        pytest.raises(BlockingIOError, match="Others were making or removing it"),
+        pytest.raises(BlockingIOError, match="Another process was writing or removing it"),
     ):
         where.create("part", b"data")
 

@@ -11,7 +11,8 @@ from rnnlab.checkpoint import decoded, glance, name_of
 from sweeps.errors import SweepError
 from sweeps.maintenance.retrain import Verified
 from sweeps.spec.selection import Chosen
-from sweeps.store.attempts import Attempts, events, next_run
+from sweeps.store.attempts import Attempts, next_run, read_events
+from sweeps.store.events import Adopted
 from sweeps.store.store import Store
 
 
@@ -44,9 +45,9 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
         )
     store = Store(chosen.place)
     adopted = sum(_adopted(store, chosen, same))
-    log = Attempts(store.attempts, next_run(events(store.attempts)))
+    log = Attempts(store.attempts, next_run(read_events(store.attempts)))
     for earlier, ours in same.items():
-        log.record("adopted", earlier=earlier, numerics_id=ours, checkpoints=adopted)
+        log.record(Adopted(earlier=earlier, numerics_id=ours, checkpoints=adopted))
     return adopted
 
 

@@ -17,7 +17,8 @@ from sweeps.monitor.tracker import Tracker
 from sweeps.on_ray.pack_trainer import Assignment, PackTrainer
 from sweeps.on_ray.worker_death import cause, to_blame
 from sweeps.storage.retrying import Patient
-from sweeps.store.attempts import Attempts, events
+from sweeps.store.attempts import Attempts, read_events
+from sweeps.store.events import Failed
 from sweeps.store.standing import Standing
 from sweeps.store.store import Store
 from sweeps.worker.progress import Progress
@@ -120,12 +121,9 @@ class Report(tune.Callback):
     def _blame(self, left: list[Trial], text: str) -> None:
         """Write down which of the trials that a pack has left had failed."""
         if left:
-            self._attempts.record(
-                "failed",
-                trial_id=to_blame(left, events(self._store.attempts)).trial_id,
-                error=cause(text),
-                traceback=text,
-            )
+            victim = to_blame(left, read_events(self._store.attempts)).trial_id
+            failure = Failed(trial_id=victim, error=cause(text), traceback=text)
+            self._attempts.record(failure)
 
     def _left(self, number: int) -> list[Trial]:
         """Give the trials of a pack that have no result."""

@@ -1,11 +1,10 @@
 """A worker died for good: which trial of its pack is to blame, and for what."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from rnnlab import Trial
+from sweeps.store.events import AttemptEvent, Event, Restarted, Session, Started
 
-BEGINNINGS = ("started", "restarted")
 SHORT_OF_MEMORY = "killed due to the node running low on memory"
 """How Ray begins an `OutOfMemoryError`."""
 OUT_OF_MEMORY = (
@@ -14,7 +13,7 @@ OUT_OF_MEMORY = (
 )
 
 
-def to_blame(left: Sequence[Trial], found: Iterable[dict[str, Any]]) -> Trial:
+def to_blame(left: Sequence[Trial], found: Iterable[Event]) -> Trial:
     """Give the trial that was under way when the worker died: the others only wait.
 
     Args:
@@ -27,12 +26,11 @@ def to_blame(left: Sequence[Trial], found: Iterable[dict[str, Any]]) -> Trial:
     waiting = {trial.trial_id: trial for trial in left}
     under_way: list[str] = []
     for event in found:
-        trial_id = event.get("trial_id")
-        if event["event"] == "session":
+        if isinstance(event, Session):
             under_way = []
-        elif trial_id in waiting:
-            under_way = [each for each in under_way if each != trial_id]
-            under_way += [trial_id] if event["event"] in BEGINNINGS else []
+        elif isinstance(event, AttemptEvent) and event.trial_id in waiting:
+            under_way = [each for each in under_way if each != event.trial_id]
+            under_way += [event.trial_id] if isinstance(event, Started | Restarted) else []
     return waiting[under_way[-1]] if under_way else left[0]
 
 

@@ -8,8 +8,9 @@ from sweeps.report.sparklines import Paper, trace
 from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.storage.address import place
 from sweeps.storage.place import Place
-from sweeps.store.attempts import events
+from sweeps.store.attempts import read_events
 from sweeps.store.columns import fields_of, trial_columns, trial_types
+from sweeps.store.events import Session, TrialEvent
 from sweeps.terminal import sweep_command
 
 A_PAGE = Paper()
@@ -110,11 +111,10 @@ def _command(
     """Write the command that trains one trial; an experiment of one's own by its path."""
     reference = specs[trial_id][0] if trial_id in specs else None
     for folder in folders:
-        sessions = [
-            e for e in events(place(folder) / "attempts") if e["event"] == "session"
-        ]
+        found = read_events(place(folder) / "attempts")
+        sessions = [each for each in found if isinstance(each, Session)]
         if reference is None and sessions:
-            reference = sessions[-1].get("experiment")
+            reference = sessions[-1].experiment
     if reference is None:
         return None
     quick = bool(folders) and all(each.split("/")[-2:-1] == ["quick"] for each in folders)
@@ -123,8 +123,10 @@ def _command(
 
 
 def _attempts(folder: str, trial_id: str) -> list[dict[str, Any]]:
-    attempts = events(place(folder) / "attempts")
-    return [event for event in attempts if event.get("trial_id") == trial_id]
+    """Return the events of a trial as their log has them."""
+    found = read_events(place(folder) / "attempts")
+    of_trials = (event for event in found if isinstance(event, TrialEvent))
+    return [event.as_json() for event in of_trials if event.trial_id == trial_id]
 
 
 def _known_specs() -> dict[str, tuple[str, dict[str, Any]]]:

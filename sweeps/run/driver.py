@@ -9,11 +9,11 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import tyro
 from rich.console import Console
@@ -39,7 +39,8 @@ from sweeps.run.provenance import circumstances
 from sweeps.spec.run_options import CONFIG, RunOptions, is_loopback
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.storage.retrying import Patient
-from sweeps.store.attempts import Attempts, events, next_run
+from sweeps.store.attempts import Attempts, next_run, read_events
+from sweeps.store.events import Ended, Event, Session
 from sweeps.store.store import Store
 from sweeps.terminal import say, sweep_command
 
@@ -88,7 +89,7 @@ def drive(words: Driver, stop: Stop) -> int:
     engine = prepare(words.run.engine, stop)
     if stop.asked or engine is None:
         return INTERRUPTED
-    before = list(events(store.attempts))
+    before = read_events(store.attempts)
     attempts = Attempts(Patient(store.attempts), next_run(before))
     run = Run(chosen, work, words.run, store, known, attempts, stop)
     run.begin(before, engine)
@@ -135,21 +136,21 @@ class Run:
     attempts: Attempts
     stop: Stop
 
-    def begin(self, before: Sequence[Mapping[str, Any]], engine: Engine) -> None:
+    def begin(self, before: Sequence[Event], engine: Engine) -> None:
         """Write down that the run begins, and say what has changed since the last one."""
-        here = circumstances()
-        for line in changes(self.work, before, engine.numerics_id, here["commit"]):
+        here, ids = circumstances(), (engine.numerics_id,)
+        for line in changes(self.work, before, ids, here["commit"]):
             say(line)
-        self.attempts.record(
-            "session",
+        session = Session(
             experiment=self.chosen.experiment.reference,
             budget=self.work.budget,
-            argv=sys.argv[1:],
-            numerics_id=engine.numerics_id,
+            argv=tuple(sys.argv[1:]),
+            numerics_ids=ids,
             **here,
         )
+        self.attempts.record(session)
 
-    def cut(self, before: Sequence[Mapping[str, Any]]) -> list[Pack]:
+    def cut(self, before: Sequence[Event]) -> list[Pack]:
         """Cut the work into packs, by number or by how long its trials last."""
         if self.options.pack is not None:
             return packs(self.work, self.options.pack)
@@ -174,7 +175,7 @@ class Run:
             ):
                 self._tune(tracker, private / "tune")
             with suppress(UnwritableError):  # worth nothing where the disk is full
-                self.attempts.record("ended", **asdict(tracker.efficiency()))
+                self.attempts.record(Ended(**asdict(tracker.efficiency())))
 
     def _tune(self, tracker: Tracker, scratch: Path) -> None:
         from sweeps.on_ray.pack_trainer import Assignment

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from rnnlab import Result, Trial
 from rnnlab.checkpoint import CheckpointFolder
@@ -21,6 +21,7 @@ from sweeps.errors import UnwritableError
 from sweeps.plan.packs import Pack
 from sweeps.store.attempts import Attempts
 from sweeps.store.committed import Done
+from sweeps.store.events import AttemptEvent, Failed, Finished, Restarted, Started
 from sweeps.store.standing import Standing
 from sweeps.store.store import Store
 from sweeps.worker.metered_engine import Metered
@@ -128,7 +129,7 @@ class PackRun:
     def _train(self, trial: Trial) -> Generator[Progress]:
         """Train one trial; a crash inside it is written down and ends here."""
         began_at, made_before = time.monotonic(), self.progress.made
-        self._record("started", trial)
+        self._record(Started(trial_id=trial.trial_id))
         try:
             state = None
             with closing(self._states(trial)) as states:
@@ -140,21 +141,21 @@ class PackRun:
         except UnwritableError:
             raise
         except Exception as error:  # noqa: BLE001 - the border; see the module
-            self._record("failed", trial, **_described(error))
+            self._record(_failure(trial, error))
             self.progress = _ended(self.progress, "failed")
             return
         self.finished.append((trial, result))
         if result.outcome != "unsolved":
             self.ended.append(trial)
-        self._record(
-            "finished",
-            trial,
+        end = Finished(
+            trial_id=trial.trial_id,
             outcome=result.outcome,
             updates=result.updates,
             made=self.progress.made - made_before,
             seconds=round(time.monotonic() - began_at, 6),
             numerics_id=result.numerics_id,
         )
+        self._record(end)
         self.progress = _ended(self.progress, result.outcome)
 
     def _states(self, trial: Trial) -> Generator[State]:
@@ -186,23 +187,23 @@ class PackRun:
         """Give the checkpoints; why one cannot be used is written down."""
         return replace(
             self.worker.store.checkpoints,
-            say=lambda why: self._record("restarted", trial, reason=why),
+            say=lambda why: self._record(Restarted(trial_id=trial.trial_id, reason=why)),
         )
 
     def _count(self, standing: Standing) -> None:
         self.progress = _ended(self.progress, standing.outcome_at(self.pack.budget))
 
-    def _record(self, event: str, trial: Trial, **facts: Any) -> None:
-        about = {"trial_id": trial.trial_id, "pack": self.pack.pack_id}
-        self.worker.attempts.record(event, **about, **facts)
+    def _record(self, event: AttemptEvent) -> None:
+        self.worker.attempts.record(replace(event, pack=self.pack.pack_id))
 
 
 def _ended(progress: Progress, how: Ending) -> Progress:
     return replace(progress, **{how: getattr(progress, how) + 1})
 
 
-def _described(error: Exception) -> dict[str, Any]:
-    return {
-        "error": f"{type(error).__name__}: {error}",
-        "traceback": "".join(traceback.format_exception(error)),
-    }
+def _failure(trial: Trial, error: Exception) -> Failed:
+    return Failed(
+        trial_id=trial.trial_id,
+        error=f"{type(error).__name__}: {error}",
+        traceback="".join(traceback.format_exception(error)),
+    )

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from sweeps.errors import SweepError
 from sweeps.maintenance.retrain import Verified
 from sweeps.spec.selection import Chosen
-from sweeps.store.attempts import Attempts, events, next_run
+from sweeps.store.attempts import Attempts, next_run, read_events
 from sweeps.store.checkpoints import decoded, glance, name_of
+from sweeps.store.events import Adopted
 from sweeps.store.store import Store
 from sweeps.store.trial_id import id_of
 
@@ -45,9 +46,9 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
         )
     store = chosen.store
     adopted = sum(_adopted(store, chosen, same))
-    log = Attempts(store.attempts, next_run(events(store.attempts)))
+    log = Attempts(store.attempts, next_run(read_events(store.attempts)))
     for earlier, ours in same.items():
-        log.record("adopted", earlier=earlier, numerics_id=ours, checkpoints=adopted)
+        log.record(Adopted(earlier=earlier, numerics_id=ours, checkpoints=adopted))
     return adopted
 
 

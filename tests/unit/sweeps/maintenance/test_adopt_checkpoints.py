@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from commands import write_experiment
+from made_up_events import session
+from rnnlab.checkpoint import name_of
 from small import result
 
 from rnnlab import Trial
-from rnnlab.checkpoint import name_of
 from rnnlab.engines import choose
 from rnnlab.state import State
 from rnnlab.train import result_of, train, training
@@ -17,7 +18,8 @@ from sweeps.cli import call
 from sweeps.plan.plan import plan_of
 from sweeps.run.code_changes import changes
 from sweeps.spec.selection import Chosen, Selection, resolve
-from sweeps.store.attempts import events
+from sweeps.store.attempts import read_events
+from sweeps.store.events import Adopted, Event
 from sweeps.store.store import Store
 
 ENGINE = choose()
@@ -74,25 +76,25 @@ def test_the_next_run_says_that_the_numerics_are_the_same(begun: Chosen) -> None
     work, log = plan_of(begun), Store(begun.place).attempts
     assert (
         "the numerics have changed"
-        in changes(work, events(log), ENGINE.numerics_id, None)[0]
+        in changes(work, read_events(log), {ENGINE.numerics_id}, None)[0]
     )
     assert verify_and_adopt() == 0
-    assert changes(work, events(log), ENGINE.numerics_id, None) == []
+    assert changes(work, read_events(log), {ENGINE.numerics_id}, None) == []
     assert (
         "the numerics have changed"
-        in changes(work, events(log), "fused_cpu-later", None)[0]
+        in changes(work, read_events(log), {"fused_cpu-later"}, None)[0]
     )
 
 
 def test_what_was_adopted_twice_is_the_same_thrice() -> None:
-    log = [
-        {"event": "session", "numerics_id": "a"},
-        {"event": "adopted", "earlier": "a", "numerics_id": "b"},
-        {"event": "adopted", "earlier": "b", "numerics_id": "c"},
+    log: list[Event] = [
+        session("a"),
+        Adopted(earlier="a", numerics_id="b", checkpoints=1),
+        Adopted(earlier="b", numerics_id="c", checkpoints=1),
     ]
     work = plan_of(resolve(Selection(experiment="figure7", results="/nonexistent")))
-    assert changes(work, log, "c", None) == []
-    assert changes(work, log[::2], "c", None)
+    assert changes(work, log, {"c"}, None) == []
+    assert changes(work, log[::2], {"c"}, None)
 
 
 def test_one_unequal_trial_adopts_nothing(

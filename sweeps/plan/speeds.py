@@ -67,14 +67,19 @@ def measured(found: Iterable[tuple[Any, float]], basis: str) -> Speeds:
 def recorded(events: Iterable[Event], trials: Iterable[Any]) -> Speeds | None:
     """Read speeds from the log of attempts, or None where it has none.
 
-    Attempts under the numerics of the last one count, on this host where there are some.
+    Of each shape of trial, attempts under the numerics of its last one count, on this host
+    where there are some.
     """
-    finished = [event for event in events if isinstance(event, Finished) and _timed(event)]
-    made_by = finished[-1].numerics_id if finished else None
-    finished = [event for event in finished if event.numerics_id == made_by]
-    here = [event for event in finished if event.host == socket.gethostname()]
     by_id = {id_of(trial): trial for trial in trials}
-    chosen = [event for event in here or finished if event.trial_id in by_id]
+    finished = [
+        event
+        for event in events
+        if isinstance(event, Finished) and event.trial_id in by_id and _timed(event)
+    ]
+    made_by = {shape(by_id[event.trial_id]): event.numerics_id for event in finished}
+    finished = [e for e in finished if e.numerics_id == made_by[shape(by_id[e.trial_id])]]
+    here = [event for event in finished if event.host == socket.gethostname()]
+    chosen = here or finished
     long = [event for event in chosen if event.seconds >= BRIEF_S]
     found = [
         (by_id[event.trial_id], event.seconds / event.made) for event in long or chosen

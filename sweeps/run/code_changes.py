@@ -61,7 +61,7 @@ def _numerics_changed(
     done = sum(made_by[name] for name in others)
     begun = sum(
         id_of(trial) in work.standings
-        and work.standings[id_of(trial)].numerics_id not in ours
+        and work.standings[id_of(trial)].numerics_id in others
         for trial in work.to_run
     )
     return (

@@ -4,6 +4,7 @@ from sweeps.exit_codes import FAILED
 from sweeps.monitor.efficiency import Efficiency, told
 from sweeps.monitor.status import KINDS, status
 from sweeps.spec.selection import Chosen
+from sweeps.store.attempts import restarted_trials
 from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.terminal import say, sweep_command
 

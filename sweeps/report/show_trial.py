@@ -153,7 +153,8 @@ def _history(found: Found, trial_id: str, numerics_id: str) -> dict[str, list[An
     kept = checks.drop_columns(["trial_id", "numerics_id"])
     columns: dict[str, list[Any]] = kept.to_pydict()
     headline = found.type.described.headline if found.type else None
-    first = ["update", *([headline] if headline in columns else [])]
+    first = [name for name in columns if name in ("update", headline)]
+    first.sort(key=lambda name: name != "update")
     return {name: columns[name] for name in [*first, *columns]}
 
 

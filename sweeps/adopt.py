@@ -35,7 +35,12 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
             f"first {unequal[0]}. Go back to the code and libraries that made them, or let "
             "`sweep run` start the unsolved trials again."
         )
-    same = {each.made_by: each.ours for each in verified if each.made_by != each.ours}
+    kinds = {trial.trial_id: type(trial.task) for trial in chosen.trials}
+    same = {
+        (each.made_by, kinds[each.trial_id]): each.ours
+        for each in verified
+        if each.made_by != each.ours and each.trial_id in kinds
+    }
     if not same:
         raise SweepError(
             "Nothing is to be adopted: what was trained again was made by the numerics of "
@@ -45,12 +50,14 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
     store = Store(chosen.place)
     adopted = sum(_adopted(store, chosen, same))
     log = Attempts(store.attempts, next_run(events(store.attempts)))
-    for earlier, ours in same.items():
+    for (earlier, _), ours in same.items():
         log.record("adopted", earlier=earlier, numerics_id=ours, checkpoints=adopted)
     return adopted
 
 
-def _adopted(store: Store, chosen: Chosen, same: dict[str, str]) -> "list[bool]":
+def _adopted(
+    store: Store, chosen: Chosen, same: dict[tuple[str, type], str]
+) -> "list[bool]":
     """Say for each trial whether its checkpoint was of earlier numerics, and now is not."""
     checkpoints, there = store.checkpoints, set((store.place / "checkpoints").names())
     found: list[bool] = []
@@ -63,7 +70,8 @@ def _adopted(store: Store, chosen: Chosen, same: dict[str, str]) -> "list[bool]"
             state = decoded(data, trial, made_by)
         except ValueError:
             continue  # damaged: the next run sets it aside and says so
-        if made_by in same:
-            checkpoints.save(trial, same[made_by], state)
-        found.append(made_by in same)
+        ours = same.get((made_by, type(trial.task)))
+        if ours:
+            checkpoints.save(trial, ours, state)
+        found.append(ours is not None)
     return found

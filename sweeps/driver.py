@@ -135,14 +135,15 @@ class Run:
     def begin(self, before: Sequence[Mapping[str, Any]], engine: Engine) -> None:
         """Write down that the run begins, and say what has changed since the last one."""
         here = circumstances()
-        for line in changes(self.work, before, engine.numerics_id, here["commit"]):
+        ids = {engine.numerics_id(trial) for trial in self.work.trials}
+        for line in changes(self.work, before, ids, here["commit"]):
             say(line)
         self.attempts.record(
             "session",
             experiment=self.chosen.experiment.reference,
             budget=self.work.budget,
             argv=sys.argv[1:],
-            numerics_id=engine.numerics_id,
+            numerics_ids=sorted(ids),
             **here,
         )
 

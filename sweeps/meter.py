@@ -33,10 +33,9 @@ class Metered:
         """The engine's."""
         return self.engine.name
 
-    @property
-    def numerics_id(self) -> str:
-        """The engine's."""
-        return self.engine.numerics_id
+    def numerics_id(self, trial: Trial) -> str:
+        """Return the engine's."""
+        return self.engine.numerics_id(trial)
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
         """Make updates, counted as such."""

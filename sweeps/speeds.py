@@ -69,14 +69,16 @@ def measured(found: Iterable[tuple[Trial, float]], basis: str) -> Speeds:
 def recorded(events: Iterable[Mapping[str, Any]], trials: Iterable[Trial]) -> Speeds | None:
     """Read speeds from the log of attempts, or None where it has none.
 
-    Attempts under the numerics of the last one count, on this host where there are some.
+    Attempts under the numerics of the last one of the same task count, on this host where there are some.
     """
-    finished = [event for event in events if _tells(event)]
-    made_by = finished[-1]["numerics_id"] if finished else None
-    finished = [event for event in finished if event["numerics_id"] == made_by]
-    here = [event for event in finished if event.get("host") == socket.gethostname()]
     by_id = {trial.trial_id: trial for trial in trials}
-    chosen = [event for event in here or finished if event["trial_id"] in by_id]
+    finished = [each for each in events if _tells(each) and each["trial_id"] in by_id]
+    tasks = [type(by_id[event["trial_id"]].task) for event in finished]
+    last = {task: event["numerics_id"] for task, event in zip(tasks, finished, strict=True)}
+    current = zip(tasks, finished, strict=True)
+    finished = [event for task, event in current if event["numerics_id"] == last[task]]
+    here = [event for event in finished if event.get("host") == socket.gethostname()]
+    chosen = here or finished
     long = [event for event in chosen if event["seconds"] >= BRIEF_S]
     found = [
         (by_id[event["trial_id"]], event["seconds"] / event["made"])

@@ -155,10 +155,11 @@ def verify_one(kept: Kept) -> Verified:
     whole_checks = -(-row["updates"] // trial.check_every)
     result = train(trial, budget=whole_checks * trial.check_every, engine=engine)
     differences = tuple(differing(kept, replace(result, numerics_id=made_by)))
-    if differences and engine.numerics_id != made_by:
-        return Verified(trial.trial_id, "not comparable", (), made_by, engine.numerics_id)
+    ours = engine.numerics_id(trial)
+    if differences and ours != made_by:
+        return Verified(trial.trial_id, "not comparable", (), made_by, ours)
     verdict: Verdict = "different" if differences else "equal"
-    return Verified(trial.trial_id, verdict, differences, made_by, engine.numerics_id)
+    return Verified(trial.trial_id, verdict, differences, made_by, ours)
 
 
 def differing(kept: Kept, result: Result) -> Generator[str]:

@@ -12,6 +12,8 @@ import pytest
 from codehash import code_hash
 from rnnlab import Trial, numerics
 from rnnlab.engines import choose
+from rnnlab.engines.fused_cpu import FusedCpu
+from rnnlab.engines.plain import Plain
 from rnnlab.numerics import NEUTRAL, ROOT, file_of, sources
 from rnnlab.tasks import TASKS, Addition, Task
 
@@ -31,6 +33,7 @@ SHARED = {
     "rnnlab.threshold",
     "rnnlab.train",
 }
+CLASSES: dict[str, type] = {"plain": Plain, "fused_cpu": FusedCpu}
 OF_AN_ENGINE = {
     "plain": {"rnnlab.clip", "rnnlab.costs", "rnnlab.engines.plain", "rnnlab.omega"},
     "fused_cpu": {
@@ -77,7 +80,7 @@ print(json.dumps({
 
 
 def closure_of(engine: str, task: type[Task]) -> set[str]:
-    files = [file_of(type(choose(engine))), file_of(task), ROOT / "train.py"]
+    files = [file_of(CLASSES[engine]), file_of(task), ROOT / "train.py"]
     return set(sources([file for file in files if file]))
 
 
@@ -133,7 +136,7 @@ class Copy:
             (engine, task.__name__): [
                 root / each.relative_to(ROOT)
                 for each in (
-                    file_of(type(choose(engine))),
+                    file_of(CLASSES[engine]),
                     file_of(task),
                     ROOT / "train.py",
                 )

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rnnlab.checkpoint import Checkpoints
 from small import checkpoints, trial
 
 from rnnlab import Result, TemporalOrder, Trial, rng
-from rnnlab.checkpoint import Checkpoints
 from rnnlab.data import Batch, draw_batch
 from rnnlab.diagnostics import largest_singular_value, spectral_radius
 from rnnlab.engines import Engine, Gradients, choose

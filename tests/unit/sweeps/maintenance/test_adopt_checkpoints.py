@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 from commands import write_experiment
+from rnnlab.checkpoint import name_of
 from small import result
+from sweeps.attempts import events
+from sweeps.changes import changes
+from sweeps.selection import Chosen, Selection, plan_of, resolve
 
 from rnnlab import Trial
-from rnnlab.checkpoint import name_of
 from rnnlab.engines import choose
 from rnnlab.state import State
 from rnnlab.train import result_of, train, training
-from sweeps.attempts import events
-from sweeps.changes import changes
 from sweeps.cli import call
-from sweeps.selection import Chosen, Selection, plan_of, resolve
 from sweeps.store import Store
 
 ENGINE = choose()

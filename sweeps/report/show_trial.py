@@ -153,9 +153,9 @@ def _history(found: Found, trial_id: str, numerics_id: str) -> dict[str, list[An
     kept = checks.drop_columns(["trial_id", "numerics_id"])
     columns: dict[str, list[Any]] = kept.to_pydict()
     headline = found.type.described.headline if found.type else None
-    first = [name for name in columns if name in ("update", headline)]
-    first.sort(key=lambda name: name != "update")
-    return {name: columns[name] for name in [*first, *columns]}
+    ahead = {"update": 0, str(headline): 1}
+    order = sorted(columns, key=lambda name: ahead.get(name, 2))
+    return {name: columns[name] for name in order}
 
 
 def _command(trial_id: str, specs: Specs, found: list[Found]) -> str | None:

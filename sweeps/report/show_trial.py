@@ -1,9 +1,10 @@
 """One trial: spec, result, history, where it was trained, and how to train it alone."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.errors import SweepError
+from sweeps.errors import ExperimentError, SweepError
 from sweeps.report.sparklines import Paper, trace
 from sweeps.spec.experiment_file import Experiment, load_experiment, names
 from sweeps.spec.trial_type import TrialType
@@ -49,7 +50,7 @@ def show(prefix: str, results: str, experiment: str | None = None) -> dict[str, 
     Raises:
         SweepError: If no trial or several trials begin so.
     """
-    known_ones = [load_experiment(name) for name in names()]
+    known_ones = _built_in()
     if experiment is not None:
         known_ones.append(load_experiment(experiment))
     specs = _known_specs(known_ones)
@@ -81,6 +82,15 @@ def lines(facts: dict[str, Any], paper: Paper = A_PAGE) -> list[str]:
         *(["train it alone with", f"  {facts['command']}"] if facts["command"] else []),
         *([f"history drawn in {facts['plot']}"] if facts["plot"] else []),
     ]
+
+
+def _built_in() -> list[Experiment]:
+    """Load the experiments of the package, but for those whose science is not installed."""
+    found: list[Experiment] = []
+    for name in names():
+        with suppress(ExperimentError):
+            found.append(load_experiment(name))
+    return found
 
 
 Specs = dict[str, tuple[str, dict[str, Any], Columns]]

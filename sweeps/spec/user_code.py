@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codehash import closure
+from sweeps.errors import ExperimentError
 from sweeps.spec.experiment_file import Experiment, load_experiment
 from sweeps.spec.own_numerics import search_from
 
@@ -76,6 +77,11 @@ class UserCode:
             digest.update(f"{name}\0".encode() + self.files[name] + b"\0")
         base = Path(tempfile.gettempdir())
         folder = base / f"rnnlab-code-{os.getuid()}-{digest.hexdigest()[:16]}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.getuid() or folder.is_symlink():
+            raise ExperimentError(
+                f"{folder} belongs to somebody else. Set TMPDIR to a folder of your own."
+            )
         for name, data in self.files.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

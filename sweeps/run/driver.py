@@ -29,7 +29,7 @@ from sweeps.monitor.snapshot import read_snapshot
 from sweeps.monitor.tracker import Tracker
 from sweeps.on_ray.scheduler import on_ray
 from sweeps.plan.estimate import Estimate
-from sweeps.plan.forecast import compared, forecast, plan_line, workers
+from sweeps.plan.forecast import compared, forecast, plan_line, require_cores, workers
 from sweeps.plan.packs import Pack, packs, packs_by_time
 from sweeps.plan.plan import Plan
 from sweeps.plan.retry import left_out, plan_to_run
@@ -99,6 +99,7 @@ def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
     words.run.require_possible()
     chosen = resolve(words.selection)
     engine = chosen.type.engine(words.run.engine)
+    require_cores(chosen, words.run)
     store = chosen.store
     for line in repair(store):
         say(line)
@@ -206,7 +207,9 @@ class Run:
     def begin(self, before: Sequence[Mapping[str, Any]], trainer: Trainer) -> None:
         """Record that the run begins, and say what has changed since the last one."""
         here = circumstances()
-        now = {id_of(t): trainer.numerics_id(t) for t in self.chosen.experiment.sweep.trials}
+        now = {
+            id_of(t): trainer.numerics_id(t) for t in self.chosen.experiment.sweep.trials
+        }
         for line in changes(self.work, before, now, here["commit"]):
             say(line)
         self.attempts.record(
@@ -236,7 +239,7 @@ class Run:
             listener = RunListener(tracker, self.store, self.attempts, self.stop)
             assignment = self._assignment(assigned)
             with (
-                display(Console(stderr=True)) as shown,
+                display(Console(file=sys.stderr)) as shown,
                 heartbeat(tracker, self.store.place, shown, listener.asked),
             ):
                 if not self.stop.asked:

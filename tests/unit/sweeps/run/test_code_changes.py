@@ -54,7 +54,10 @@ def test_another_commit_with_the_same_numerics_is_said(tmp_path: Path) -> None:
     (said,) = changes(work(tmp_path), before, now("plain-1"), "c" * 40)
     assert "commit aaaaaaaaaaaa, now cccccccccccc" in said
     assert "stay comparable" in said
-    assert changes(work(tmp_path), [session("plain-1", commit=None)], now("plain-1"), "c" * 40) == []
+    assert (
+        changes(work(tmp_path), [session("plain-1", commit=None)], now("plain-1"), "c" * 40)
+        == []
+    )
 
 
 def test_a_log_of_before_with_one_numerics_id_a_run_is_understood() -> None:

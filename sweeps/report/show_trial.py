@@ -151,7 +151,7 @@ def _history(found: Found, trial_id: str, numerics_id: str) -> dict[str, list[An
     checks = store.history_of(trial_id, numerics_id)
     columns = checks.drop_columns(["trial_id", "numerics_id"]).to_pydict()
     headline = found.type.described.headline if found.type else None
-    first = ["update", *([headline] if headline in columns else [])]
+    first = ["update", *([headline] if headline and headline in columns else [])]
     return {name: columns[name] for name in [*first, *columns]}
 
 

@@ -1,6 +1,7 @@
 """Figures show k of n with Wilson intervals, and say what is missing."""
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -24,7 +25,7 @@ from sweeps.storage.folder import Folder
 mpl.use("agg")
 
 
-def table(trials: list[Trial], outcomes: list[Outcome]) -> pd.DataFrame:
+def table(trials: Sequence[Trial], outcomes: list[Outcome]) -> pd.DataFrame:
     rows = [
         {**RECURRENT.columns.of_trial(each), **result(each, 30, outcome).row()}
         for each, outcome in zip(trials, outcomes, strict=True)

@@ -75,7 +75,7 @@ class Turn:
         """Train until the next report; return whether the pack goes on."""
         try:
             progress = next(self._progress, None)
-        except (Exception, SystemExit) as error:  # a worker that died
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a worker that died
             return self._died(error, listener)
         if progress is None:
             return False

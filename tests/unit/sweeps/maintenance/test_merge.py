@@ -4,20 +4,20 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small import checkpoints, path_of, result, store, table_bytes, trial
 
-from rnnlab import Result, Trial
-from rnnlab.checkpoint import name_of
-from rnnlab.state import State
-from rnnlab.train import fresh
+from rnnlab import Trial
 from sweeps.cli import call
 from sweeps.errors import NondeterminismError, SweepError
 from sweeps.maintenance.merge import merge
 from sweeps.store.attempts import Attempts
+from sweeps.store.checkpoints import Position, name_of
+from sweeps.store.result import Result
 from sweeps.store.store import Store
 
-TRIALS = [trial(seed) for seed in range(6)]
+NAME = trial(5).trial_id
 
 
 def finished(*seeds: int, updates: int = 20) -> list[tuple[Trial, Result]]:
@@ -81,15 +81,15 @@ def test_the_further_checkpoint_of_the_same_numerics_is_kept(
     two: tuple[Store, Store], there: tuple[str, int] | None, taken: bool
 ) -> None:
     def keep(kept: Store, numerics_id: str, update: int) -> bytes:
-        state = State(fresh(trial(5)).parameters, update=update)
-        checkpoints(path_of(kept) / "checkpoints").save(trial(5), numerics_id, state)
-        return (kept.place / "checkpoints").read(name_of(trial(5)))
+        position = Position(update, {"x": np.arange(9.0)})
+        checkpoints(path_of(kept) / "checkpoints").save(NAME, numerics_id, position)
+        return (kept.place / "checkpoints").read(name_of(NAME))
 
     a, b = two
     ours, theirs = keep(a, "plain-1", 20), keep(b, *there) if there else b""
     found = merge([a.place.address], b.place.address)
     assert found.checkpoints == taken
-    assert (b.place / "checkpoints").read(name_of(trial(5))) == (ours if taken else theirs)
+    assert (b.place / "checkpoints").read(name_of(NAME)) == (ours if taken else theirs)
 
 
 def test_a_damaged_part_there_is_set_aside_and_comes_in_again(

@@ -68,7 +68,7 @@ def lines(facts: dict[str, Any], paper: Paper = A_PAGE) -> list[str]:
     for each in facts["results"]:
         found.append(f"result in {each['folder']}")
         found += [f"  {name} = {value}" for name, value in each["result"].items()]
-        found += _history_lines(each, paper)
+        found += _history_lines(each, facts["spec"].get("check_every", 0), paper)
         for event in each["attempts"]:
             error = f": {event['error']}" if "error" in event else ""
             found.append(f"  {event['time']}  {event['event']} on {event['host']}{error}")
@@ -134,11 +134,11 @@ def _result(found: Found, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _history_lines(of: dict[str, Any], paper: Paper) -> list[str]:
+def _history_lines(of: dict[str, Any], check_every: int, paper: Paper) -> list[str]:
     outcome, updates = of["result"]["outcome"], of["result"]["updates"]
     if of["history"]["update"]:
         return trace(of["history"], paper)
-    if outcome == "diverged":
+    if outcome == "diverged" and updates <= check_every:
         return [f"  no history: it diverged at update {updates}, before its first check"]
     return ["  its history is missing: a part of it is damaged or gone"]
 

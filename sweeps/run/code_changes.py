@@ -1,22 +1,26 @@
 """What has changed since a sweep began: said before a run goes on."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sweeps.plan.plan import Plan
+from sweeps.store.standing import Standing
 from sweeps.store.trial_id import id_of
 
 
 def changes(
-    work: Plan, events: Iterable[Mapping[str, Any]], numerics_id: str, commit: str | None
+    work: Plan,
+    events: Iterable[Mapping[str, Any]],
+    now: Mapping[str, str],
+    commit: str | None,
 ) -> list[str]:
     """Compare a run with those before it.
 
     Args:
         work: What the run has to do, and what there is.
         events: What the runs before have written down.
-        numerics_id: Of this run.
+        now: The numerics id of each trial of the sweep under the code of today, by
+            `trial_id`: they differ where trials use different code.
         commit: Of this run's sources.
 
     Returns:
@@ -24,15 +28,17 @@ def changes(
     """
     events = list(events)
     before = [event for event in events if event.get("event") == "session"]
-    made_by = Counter(
-        standing.numerics_id
+    same = {each: _same(events, each) for each in set(now.values())}
+    stale = {
+        name: standing
         for trial in work.trials
-        if (standing := work.standings.get(id_of(trial)))
-    )
-    earlier = {str(each["numerics_id"]) for each in before if each.get("numerics_id")}
-    others = sorted((earlier | set(made_by)) - _same(events, numerics_id))
+        if (standing := work.standings.get(name := id_of(trial)))
+        and standing.numerics_id not in same[now[name]]
+    }
+    others = {standing.numerics_id for standing in stale.values()}
+    others |= _of_sessions(before).difference(*same.values())
     if others:
-        return [_told(work, made_by, others, numerics_id)]
+        return [_described(work, stale, sorted(others), now)]
     commits = [event.get("commit") for event in before]
     if commits and commit and commits[-1] and commits[-1] != commit:
         return [
@@ -40,6 +46,15 @@ def changes(
             f"{commit[:12]}), its numerics have not: results stay comparable bit for bit"
         ]
     return []
+
+
+def _of_sessions(sessions: Iterable[Mapping[str, Any]]) -> set[str]:
+    """List the numerics of earlier runs; the oldest logs have one a run."""
+    found: set[str] = set()
+    for each in sessions:
+        ids = each.get("numerics_ids") or [each.get("numerics_id")]
+        found |= {str(one) for one in ids if one} if isinstance(ids, list) else set()
+    return found
 
 
 def _same(events: Iterable[Mapping[str, Any]], numerics_id: str) -> set[str]:
@@ -51,17 +66,18 @@ def _same(events: Iterable[Mapping[str, Any]], numerics_id: str) -> set[str]:
     return same
 
 
-def _told(work: Plan, made_by: Counter[str], others: list[str], numerics_id: str) -> str:
-    done = sum(made_by[name] for name in others)
-    names = ", ".join(name for name in others)
-    begun = sum(
-        id_of(trial) in work.standings
-        and work.standings[id_of(trial)].numerics_id != numerics_id
-        for trial in work.to_run
-    )
+def _described(
+    work: Plan,
+    stale: Mapping[str, Standing],
+    others: Sequence[str],
+    now: Mapping[str, str],
+) -> str:
+    results = sum(id_of(trial) in work.standings for trial in work.trials)
+    ours = sorted({now[id_of(trial)] for trial in work.trials})
+    begun = sum(id_of(trial) in stale for trial in work.to_run)
     return (
-        f"the numerics have changed since this sweep began: before {names}, now "
-        f"{numerics_id}. {done} of {made_by.total()} results are of the former; they stay "
+        f"the numerics have changed since this sweep began: before {', '.join(others)}, now "
+        f"{', '.join(ours)}. {len(stale)} of {results} results are of the former; they stay "
         "valid, but their bits are not comparable with new ones. Checkpoints of the "
         f"former are set aside: {begun} trials with a result at a smaller budget, and all "
         "that were under way, start again from their first update. To keep them, go back "

@@ -46,6 +46,7 @@ from sweeps.spec.user_code import UserCode
 from sweeps.store.attempts import Attempts, events, next_run
 from sweeps.store.repair import repair
 from sweeps.store.store import Store
+from sweeps.store.trial_id import id_of
 from sweeps.terminal import say, sweep_command
 from sweeps.worker.assignment import Assignment, Parcel
 from sweeps.worker.pilot import pilot
@@ -205,15 +206,15 @@ class Run:
     def begin(self, before: Sequence[Mapping[str, Any]], trainer: Trainer) -> None:
         """Record that the run begins, and say what has changed since the last one."""
         here = circumstances()
-        ids = sorted({trainer.numerics_id(trial) for trial in self.work.to_run})
-        for line in changes(self.work, before, ids[0], here["commit"]):
+        now = {id_of(t): trainer.numerics_id(t) for t in self.chosen.experiment.sweep.trials}
+        for line in changes(self.work, before, now, here["commit"]):
             say(line)
         self.attempts.record(
             "session",
             experiment=self.chosen.experiment.reference,
             budget=self.work.budget,
             argv=sys.argv[1:],
-            numerics_ids=ids,
+            numerics_ids=sorted({now[id_of(trial)] for trial in self.work.to_run}),
             **here,
         )
 

@@ -40,6 +40,11 @@ def ours(chosen: Chosen) -> str:
     return TRAINER.numerics_id(chosen.trials[0])
 
 
+def all_of(chosen: Chosen, numerics_id: str) -> dict[str, str]:
+    """The numerics of today, the same for each trial."""
+    return dict.fromkeys((one.trial_id for one in chosen.trials), numerics_id)
+
+
 def forget(store: Store) -> None:
     for parts in (store.parts, store.history_parts):
         for name in parts.names():
@@ -85,13 +90,13 @@ def test_the_next_run_says_that_the_numerics_are_the_same(begun: Chosen) -> None
     work, log = plan_of(begun), begun.store.attempts
     assert (
         "the numerics have changed"
-        in changes(work, events(log), ours(begun), None)[0]
+        in changes(work, events(log), all_of(begun, ours(begun)), None)[0]
     )
     assert verify_and_adopt() == 0
-    assert changes(work, events(log), ours(begun), None) == []
+    assert changes(work, events(log), all_of(begun, ours(begun)), None) == []
     assert (
         "the numerics have changed"
-        in changes(work, events(log), "fused_cpu-later", None)[0]
+        in changes(work, events(log), all_of(begun, "fused_cpu-later"), None)[0]
     )
 
 
@@ -101,9 +106,10 @@ def test_what_was_adopted_twice_is_the_same_thrice() -> None:
         {"event": "adopted", "earlier": "a", "numerics_id": "b"},
         {"event": "adopted", "earlier": "b", "numerics_id": "c"},
     ]
-    work = plan_of(resolve(Selection(experiment="figure7", results="/nonexistent")))
-    assert changes(work, log, "c", None) == []
-    assert changes(work, log[::2], "c", None)
+    chosen = resolve(Selection(experiment="figure7", results="/nonexistent"))
+    work, now = plan_of(chosen), all_of(chosen, "c")
+    assert changes(work, log, now, None) == []
+    assert changes(work, log[::2], now, None)
 
 
 def test_one_unequal_trial_adopts_nothing(

@@ -39,6 +39,9 @@ class Breaking(Plain):
         default_factory=lambda: RuntimeError("the machine is on fire")
     )
 
+    def numerics_id(self, trial: Trial) -> str:
+        return ENGINE.numerics_id(trial)
+
     def advance(self, trial: Trial, state: State, updates: int) -> State:
         if trial.seed == self.seed and self.crashes[0] > 0 and state.update >= self.after:
             self.crashes[0] -= 1

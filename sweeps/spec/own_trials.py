@@ -109,6 +109,7 @@ class OwnTrainer:
 
     device: str
     engine = None
+    in_place = True
 
     def numerics_id(self, trial: Any) -> str:
         """Return the hash of the user's code and of its libraries, or her own string."""

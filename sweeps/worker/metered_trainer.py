@@ -44,6 +44,11 @@ class MeteredTrainer:
         """The trainer's."""
         return self.trainer.device
 
+    @property
+    def in_place(self) -> bool:
+        """The trainer's."""
+        return self.trainer.in_place
+
     def numerics_id(self, trial: Any) -> str:
         """Return the trainer's."""
         return self.trainer.numerics_id(trial)

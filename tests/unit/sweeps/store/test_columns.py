@@ -8,7 +8,7 @@ from typing import Any, Literal, get_origin
 import pytest
 from small import RECURRENT, Walk, result, trial
 
-from rnnlab import Check, Trial
+from rnnlab import Check, TemporalOrder, Trial
 from rnnlab.tasks import TASKS
 from sweeps.spec.trial_type import type_of
 from sweeps.store.columns import Columns, flat, members, plain_type
@@ -197,11 +197,19 @@ def test_a_default_is_that_of_the_class_which_a_row_names() -> None:
     assert FIT.default("warmup.every", {"warmup": "Constant"}) is None
     assert FIT.default("warmup.every", {"warmup": None}) is None
     assert (FIT.default("sizes", {}), FIT.default("data", {})) == ((3, 4), None)
-    assert [FIT.has_default(name) for name in ("data", "seed", "method.kind")] == [
-        False,
-        True,
-        False,
-    ]
+    known = {name for name in FIT.trial_types() if not FIT.has_default(name)}
+    assert known == {"data"}
+
+
+def test_a_field_whose_class_is_not_named_has_its_own_default() -> None:
+    """It was added after the row was written, so the row had its default."""
+    assert FIT.default("method.kind", {}) == "Sgd"
+    assert FIT.default("method.beta", {}) is None
+    assert (FIT.default("warmup.kind", {}), FIT.default("warmup.value", {})) == (None, None)
+    assert FIT.default("method.schedule.kind", {"method": "Momentum"}) == "Constant"
+    assert FIT.default("method.schedule.value", {"method": "Momentum"}) == 0.1
+    assert FIT.default("method.schedule.value", {"method": "Sgd"}) is None
+    assert RECURRENT.columns.default("task.length", {}) == TemporalOrder().length
 
 
 def test_what_differs_from_the_default_is_named_with_all_classes() -> None:

@@ -73,7 +73,7 @@ class Turn:
             self._progress.close()
 
     def _begin(self) -> Generator[Progress]:
-        return self._assignment.worker().train(self._pack)
+        yield from self._assignment.worker().train(self._pack)
 
     def _died(self, error: Exception, listener: Listener) -> bool:
         self._failures += 1

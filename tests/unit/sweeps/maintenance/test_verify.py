@@ -12,7 +12,7 @@ from small import RECURRENT, result, store, trial
 from rnnlab import Trial
 from sweeps.cli import call
 from sweeps.errors import SweepError
-from sweeps.maintenance.retrain import Kept, verify_one
+from sweeps.maintenance.retrain import Kept, differing, verify_one
 from sweeps.maintenance.verify import lines, sample
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.storage.folder import Folder
@@ -82,6 +82,20 @@ def test_other_numerics_are_not_comparable_and_no_failure(
     assert verified.verdict == "not comparable"
     assert verified.made_by == f"{engine}-0123"
     assert verified.differences == ()
+
+
+def test_a_whole_number_in_a_column_of_others_is_equal(tmp_path: Path) -> None:
+    """Another trial measured a fraction, so the column holds floats."""
+    found = kept(trial(1), trained(trial(1)), tmp_path)
+    made = trained(trial(1))
+    whole = replace(made, summary={**made.summary, "omega": 2})
+    row = {**found.row, "omega": 2.0}
+    assert list(differing(replace(found, row=row), whole)) == []
+    assert list(differing(replace(found, row={**row, "omega": 3.0}), whole)) == [
+        "omega: kept 3.0, found 2.0"
+    ]
+    true = replace(made, summary={**made.summary, "omega": True})
+    assert list(differing(replace(found, row={**row, "omega": 1.0}), true))
 
 
 @pytest.fixture

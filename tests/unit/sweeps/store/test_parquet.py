@@ -211,12 +211,12 @@ def test_a_column_at_its_default_in_every_row_is_not_written(tmp_path: Path) -> 
 
 
 def test_a_field_without_a_default_is_always_written(tmp_path: Path) -> None:
-    Needy: Any = make_dataclass(
+    needy: Any = make_dataclass(
         "Needy", [("data", str), ("check_every", int, field(default=10))], frozen=True
     )
-    columns = Columns(Needy)
+    columns = Columns(needy)
     kept = Store(Folder(tmp_path), columns)
-    kept.commit([(Needy("a"), measured(Needy("a")))])
+    kept.commit([(needy("a"), measured(needy("a")))])
     assert "data" in columns_of(kept)
 
 
@@ -237,7 +237,7 @@ def test_fields_that_hold_dataclasses_may_be_added_later_too(tmp_path: Path) -> 
 
 def test_a_default_that_is_not_its_classs_own_is_kept(tmp_path: Path) -> None:
     """Where the field's column is left out, its default is read; else its class's."""
-    Tuned: Any = make_dataclass(
+    tuned: Any = make_dataclass(
         "Tuned",
         [
             ("method", Momentum, field(default=Momentum(0.5))),
@@ -246,11 +246,11 @@ def test_a_default_that_is_not_its_classs_own_is_kept(tmp_path: Path) -> None:
         ],
         frozen=True,
     )
-    columns = Columns(Tuned)
+    columns = Columns(tuned)
     for name, betas in (("one", [0.5]), ("class", [0.9]), ("both", [0.5, 0.9])):
         kept = Store(Folder(tmp_path / name), columns)
         for seed, beta in enumerate(betas):
-            one = Tuned(Momentum(beta), seed)
+            one = tuned(Momentum(beta), seed)
             kept.commit([(one, measured(one))])
         assert [rows_of(kept)[s]["method.beta"] for s in range(len(betas))] == betas
 
@@ -335,7 +335,7 @@ def test_a_field_whose_type_has_changed_is_named_and_nothing_is_set_aside(
     files = {path for path in tmp_path.rglob("*") if path.is_file()}
     new = Store(Folder(tmp_path), Columns(with_lr(after, None)))
     for act in (new.read, new.compact):
-        with pytest.raises(StoreError, match="The results hold 'lr' as .*, but the trials"):
+        with pytest.raises(StoreError, match=r"The results hold 'lr' as .*, but the trials"):
             act()
     repair(new)
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == files
@@ -415,6 +415,6 @@ def test_what_a_trial_measured_at_a_smaller_budget_leaves_no_column(tmp_path: Pa
 def test_bytes_that_are_no_table_are_refused_in_one_line() -> None:
     good = serialised(pa.table({"trial_id": ["a"]}))
     for data in (b"", b"PAR1", good[:-4], good[:20] + b"x" + good[21:]):
-        with pytest.raises(ValueError, match=".") as caught:
+        with pytest.raises(ValueError, match=r"\w") as caught:
             parsed(data)
         assert "\n" not in str(caught.value)

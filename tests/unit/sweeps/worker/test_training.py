@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
@@ -347,7 +347,7 @@ class Stumbling(Walk):
     """A walk that crashes in the middle of a chunk, or in a check, after update 20."""
 
     where: str = "advance"
-    crashing = [True]
+    crashing: ClassVar[list[bool]] = [True]
 
     def advance(self, state: dict[str, Any], updates: int) -> dict[str, Any]:
         if self.where == "advance" and state.get("made", 0) >= 20 and self.crashing[0]:

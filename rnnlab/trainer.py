@@ -147,6 +147,7 @@ class RecurrentTrainer:
     """
 
     device = "cpu"
+    in_place = False
 
     def __init__(self, engine: Engine) -> None:
         """Train with an engine."""

@@ -109,6 +109,7 @@ class OwnTrainer:
 
     device: str
     engine = None
+    in_place = True
 
     def numerics_id(self, trial: Any) -> str:
         """Return the hash of the user's code and of its libraries, or her own string."""
@@ -195,8 +196,11 @@ def _plain(kind: str, name: object, value: Any, taken: set[str]) -> Any:
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         with suppress(ValueError, RuntimeError):  # more than one entry
             value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
+    for plain in (bool, int, float, str):  # not a type derived from one
+        if isinstance(value, plain):
+            return plain.__str__(value) if plain is str else plain(value)
+    if value is None:
+        return None
     raise TypeError(
         f"{kind}.check measures {name!r} as a {type(value).__name__}. Return numbers, "
         "strings, True, False or None; of an array, a mean or an entry."

@@ -90,7 +90,7 @@ def file_of_function(function: Callable[..., Any]) -> Path | None:
     """
     plain = inspect.unwrap(function)
     file = file_of_module(plain.__module__)
-    return file if file == Path(plain.__code__.co_filename).resolve() else None
+    return file if file == Path(plain.__code__.co_filename).absolute() else None
 
 
 @contextmanager
@@ -105,6 +105,13 @@ def keeping(folder: Path) -> Generator[None]:
         yield
     finally:
         config.CACHE_DIR = before
+
+
+def kept(dispatcher: Any, folder: Path) -> Any:
+    """Let Numba keep in a folder what a function is compiled to."""
+    with keeping(folder):
+        dispatcher.enable_caching()
+    return dispatcher
 
 
 def compile_once(name: str, folder: Path, compile_all: Callable[[], None]) -> None:

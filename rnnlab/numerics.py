@@ -18,7 +18,7 @@ import numpy as np
 from codehash import Search, closure, code_hash
 
 PACKAGE = "rnnlab"
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent
 
 NEUTRAL = {
     "rnnlab.code_cache": "stores machine code, in a folder for each state of its sources",
@@ -95,17 +95,18 @@ def sources(files: Iterable[Path]) -> dict[str, Path]:
         OSError: If one cannot be read.
         ValueError: If one is not valid Python.
     """
-    packages, folders = {PACKAGE: ROOT}, list[Path]()
-    files = list(files)
+    packages, folders, roots = {PACKAGE: ROOT}, list[Path](), list[Path]()
     for file in files:
-        if file.is_relative_to(ROOT):
+        if file.resolve().is_relative_to(ROOT):
+            roots.append(file.resolve())
             continue
+        roots.append(file)
         top = _top(file)
         if LIBRARIES & set(file.parts):
             packages.setdefault(top.stem, top.with_suffix(""))
-        else:
-            folders.append(top.parent)
-    return closure(files, Search(packages, tuple(folders), OUTSIDE), NEUTRAL)
+        else:  # a script that is a link imports from where it leads
+            folders += [top.parent, top.resolve().parent]
+    return closure(roots, Search(packages, tuple(folders), OUTSIDE), NEUTRAL)
 
 
 def file_of(kind: type) -> Path | None:
@@ -132,7 +133,7 @@ def file_of_module(name: str) -> Path | None:
     file = getattr(sys.modules.get(name), "__file__", None)
     if file is None or not file.endswith(".py"):
         return None
-    path = Path(file).resolve()
+    path = Path(file).absolute()
     return path if path.is_file() else None
 
 

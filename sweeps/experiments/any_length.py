@@ -12,9 +12,9 @@ overflows are repaired as in the authors' code: without it one of the first four
 from typing import TYPE_CHECKING, Any
 
 from rnnlab import Addition, Initialiser, Multiplication, Task, TemporalOrder, Trial
-from sweeps import Sweep
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import all_solved, right_at
+from sweeps.spec.sweep import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

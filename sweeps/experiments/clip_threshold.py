@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from rnnlab import Initialiser, TemporalOrder, Trial
 from rnnlab.spec import ClipBy
 from rnnlab.threshold import SEEDS
-from sweeps import Sweep
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import alike, solved_at_each, speeds_differ
+from sweeps.spec.sweep import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,9 +6,9 @@ Figure 7 of Pascanu, Mikolov & Bengio (ICML 2013), Section 4.1.1.
 from typing import TYPE_CHECKING, Any
 
 from rnnlab import TemporalOrder, Trial
-from sweeps import Sweep
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import better, falls, gains_more
+from sweeps.spec.sweep import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ solved only means a rate above 56 %. These are its cells of both tanh initialisa
 from typing import TYPE_CHECKING
 
 from rnnlab import Initialiser, TemporalOrder, Trial
-from sweeps import Sweep
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import better
 from sweeps.experiments.figure7 import CURVES, VARIANTS, panels
+from sweeps.spec.sweep import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,9 +22,9 @@ from rnnlab import (
     ThreeBitOrder,
     Trial,
 )
-from sweeps import Sweep
 from sweeps.claims.claim import Claim
 from sweeps.claims.judges import all_solved, solved_like
+from sweeps.spec.sweep import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

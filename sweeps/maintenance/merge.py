@@ -7,9 +7,10 @@ from sweeps.errors import SweepError
 from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.storage.address import place
 from sweeps.storage.place import Place
-from sweeps.store.attempts import events
+from sweeps.store.attempts import read_events
 from sweeps.store.checkpoints import glance
 from sweeps.store.columns import Columns
+from sweeps.store.events import Session
 from sweeps.store.newest_rows import furthest
 from sweeps.store.parts import Parts
 from sweeps.store.repair import repair
@@ -85,8 +86,9 @@ def _columns(places: list[Place]) -> Columns:
     are then those of its parts.
     """
     for each in places:
-        sessions = [e for e in events(each / "attempts") if e["event"] == "session"]
-        reference = sessions[-1].get("experiment") if sessions else None
+        found = read_events(each / "attempts")
+        sessions = [event for event in found if isinstance(event, Session)]
+        reference = sessions[-1].experiment if sessions else None
         if reference in names():
             return load_experiment(reference).sweep.type.columns
     return Columns()

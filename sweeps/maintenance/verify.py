@@ -47,7 +47,7 @@ def verify_sample(
     if size < 1:
         raise SweepError(f"--sample must be at least 1, got {size}.")
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-    drawn = sample(chosen, size, seed)
+    drawn = sample(chosen, size, seed, of_each_kind=to_adopt)
     say(f"training {len(drawn)} trials again; --seed {seed} draws the same")
     found: list[Verified] = []
     code = UserCode.of(chosen.experiment)
@@ -70,13 +70,17 @@ def verify_sample(
     }
 
 
-def sample(chosen: Chosen, size: int, seed: int) -> list[Kept]:
+def sample(
+    chosen: Chosen, size: int, seed: int, *, of_each_kind: bool = False
+) -> list[Kept]:
     """Draw finished trials of a sweep, without repetition.
 
     Args:
         chosen: The trials to draw from.
         size: How many, or all where there are fewer.
         seed: Decides which.
+        of_each_kind: Draw at least one for each pair of a numerics id, of the row and of
+            today, though more than `size` may be drawn then.
 
     Raises:
         SweepError: If none is finished.
@@ -89,12 +93,26 @@ def sample(chosen: Chosen, size: int, seed: int) -> list[Kept]:
             f"No trial of {chosen.experiment.sweep.name!r} has a result in "
             f"{chosen.place.address} yet, so there is nothing to verify. `sweep run` trains them."
         )
-    drawn = random.Random(seed).sample(finished, min(size, len(finished)))
+    shuffled = random.Random(seed).sample(finished, len(finished))
+    drawn = shuffled[:size]
+    if of_each_kind:
+        kinds = {_numerics(chosen, trial, rows[id_of(trial)][0]): trial for trial in drawn}
+        for trial in shuffled[size:]:
+            kind = _numerics(chosen, trial, rows[id_of(trial)][0])
+            if kind not in kinds:
+                kinds[kind] = trial
+                drawn.append(trial)
     history = _by_trial(store.history().to_pylist())
     return [
         Kept(trial, rows[id_of(trial)][0], tuple(history.get(id_of(trial), ())))
         for trial in drawn
     ]
+
+
+def _numerics(chosen: Chosen, trial: Any, row: Row) -> tuple[str, str]:
+    """Return the numerics id of a row, and that which its engine has today."""
+    trainer = chosen.type.described.trainer(row["engine"], "cpu")
+    return row["numerics_id"], trainer.numerics_id(trial)
 
 
 def _by_trial(rows: list[Row]) -> dict[str, list[Row]]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from sweeps.store.events import Ended, Event
+
 
 @dataclass(frozen=True)
 class Efficiency:
@@ -53,9 +55,9 @@ class Efficiency:
         )
 
 
-def of_events(events: Iterable[Mapping[str, Any]]) -> Efficiency:
-    """Add up what the runs of a sweep wrote down when they ended."""
-    ended = (Efficiency.of(event) for event in events if event["event"] == "ended")
+def of_events(events: Iterable[Event]) -> Efficiency:
+    """Return the sum of what the runs of a sweep recorded when they ended."""
+    ended = (Efficiency.of(event.as_json()) for event in events if isinstance(event, Ended))
     return sum(ended, Efficiency())
 
 

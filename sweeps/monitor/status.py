@@ -8,7 +8,7 @@ from sweeps.monitor.efficiency import Efficiency, of_events, told
 from sweeps.monitor.snapshot import read_snapshot
 from sweeps.plan.plan import plan_of
 from sweeps.spec.selection import Chosen
-from sweeps.store.attempts import events, failures
+from sweeps.store.attempts import failed_trials, read_events
 from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.terminal import duration
 
@@ -31,7 +31,7 @@ def status(chosen: Chosen) -> dict[str, Any]:
         chosen = replace(chosen, budget=snapshot.get("budget", chosen.budget))
     work = plan_of(chosen)
     running = {each["trial_id"]: each for each in snapshot.get("running", [])}
-    failed = failures(chosen.place / "attempts")
+    failed = failed_trials(chosen.place / "attempts")
     waiting = {id_of(trial) for trial in work.to_run}
     counts: Counter[str] = Counter()
     for trial in work.trials:
@@ -43,7 +43,7 @@ def status(chosen: Chosen) -> dict[str, Any]:
         else:
             counts["failed" if name in failed else "waiting"] += 1
     trained = [work.standings[n].updates for n in waiting & work.standings.keys()]
-    used = of_events(events(chosen.place / "attempts"))
+    used = of_events(read_events(chosen.place / "attempts"))
     used += Efficiency.of(snapshot.get("efficiency"))
     return {
         "sweep": chosen.experiment.sweep.name,
@@ -57,8 +57,8 @@ def status(chosen: Chosen) -> dict[str, Any]:
         "failed_trials": [
             {
                 "trial_id": name,
-                "error": failed[name].get("error"),
-                "times": failed[name]["times"],
+                "error": failed[name].last.error,
+                "times": failed[name].times,
             }
             for name in sorted(failed.keys() & waiting - running.keys())
         ],

@@ -7,7 +7,7 @@ from sweeps.plan.plan import Plan
 from sweeps.plan.speeds import Speeds, assumed, recorded
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
-from sweeps.store.attempts import events
+from sweeps.store.attempts import read_events
 from sweeps.terminal import duration
 
 WORTH_A_PILOT_S = 120.0
@@ -33,7 +33,7 @@ def forecast(
     """
     if not work.to_run:
         return None
-    speeds = recorded(events(chosen.place / "attempts"), work.trials)
+    speeds = recorded(read_events(chosen.place / "attempts"), work.trials)
     if options.pilot or (
         measure_if_long and not speeds and worth_a_pilot(chosen, work, options)
     ):

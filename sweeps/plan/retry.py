@@ -4,7 +4,7 @@ import dataclasses
 
 from sweeps.plan.plan import Plan, plan_of
 from sweeps.spec.selection import Chosen
-from sweeps.store.attempts import failures
+from sweeps.store.attempts import failed_trials
 from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 
 
@@ -16,8 +16,8 @@ def plan_to_run(chosen: Chosen, max_failures: int) -> Plan:
         max_failures: How many attempts at a trial may fail.
     """
     work = plan_of(chosen)
-    failed = failures(chosen.place / "attempts")
-    worn = {name for name, event in failed.items() if event["times"] >= max_failures}
+    failed = failed_trials(chosen.place / "attempts")
+    worn = {name for name, each in failed.items() if each.times >= max_failures}
     return dataclasses.replace(
         work,
         to_run=[trial for trial in work.to_run if id_of(trial) not in worn],

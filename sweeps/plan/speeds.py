@@ -8,6 +8,7 @@ from typing import Any
 
 from sweeps.plan.cost import cost
 from sweeps.spec.trial_type import TrialType
+from sweeps.store.events import Event, Finished
 from sweeps.store.trial_id import id_of
 
 BRIEF_S = 0.2
@@ -63,36 +64,31 @@ def measured(found: Iterable[tuple[Any, float]], basis: str) -> Speeds:
     return Speeds(kept, basis, tuple(per_cost))
 
 
-def recorded(events: Iterable[Mapping[str, Any]], trials: Iterable[Any]) -> Speeds | None:
+def recorded(events: Iterable[Event], trials: Iterable[Any]) -> Speeds | None:
     """Read speeds from the log of attempts, or None where it has none.
 
-    Attempts under the numerics of the last one count, on this host where there are some.
+    Of each shape of trial, attempts under the numerics of its last one count, on this host
+    where there are some.
     """
-    finished = [event for event in events if _tells(event)]
-    made_by = finished[-1]["numerics_id"] if finished else None
-    finished = [event for event in finished if event["numerics_id"] == made_by]
-    here = [event for event in finished if event.get("host") == socket.gethostname()]
     by_id = {id_of(trial): trial for trial in trials}
-    chosen = [event for event in here or finished if event["trial_id"] in by_id]
-    long = [event for event in chosen if event["seconds"] >= BRIEF_S]
+    finished = [
+        event
+        for event in events
+        if isinstance(event, Finished) and event.trial_id in by_id and _timed(event)
+    ]
+    made_by = {shape(by_id[event.trial_id]): event.numerics_id for event in finished}
+    finished = [e for e in finished if e.numerics_id == made_by[shape(by_id[e.trial_id])]]
+    here = [event for event in finished if event.host == socket.gethostname()]
+    chosen = here or finished
+    long = [event for event in chosen if event.seconds >= BRIEF_S]
     found = [
-        (by_id[event["trial_id"]], event["seconds"] / event["made"])
-        for event in long or chosen
+        (by_id[event.trial_id], event.seconds / event.made) for event in long or chosen
     ]
     where = "this machine" if here else "another machine"
     count = f"{len(found)} trial" + "s" * (len(found) > 1)
     return measured(found, f"{count} on {where}") if found else None
 
 
-def _tells(event: Mapping[str, Any]) -> bool:
-    """Say whether an event tells how long updates took; the log may be harmed."""
-    made, seconds = event.get("made"), event.get("seconds")
-    return (
-        event.get("event") == "finished"
-        and isinstance(event.get("trial_id"), str)
-        and isinstance(event.get("numerics_id"), str)
-        and isinstance(made, int)
-        and isinstance(seconds, (int, float))
-        and made > 0
-        and 0 < seconds < 1e9
-    )
+def _timed(event: Finished) -> bool:
+    """Say whether an attempt made updates in a possible time; the log may be harmed."""
+    return event.made > 0 and 0 < event.seconds < 1e9

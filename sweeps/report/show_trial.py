@@ -9,8 +9,9 @@ from sweeps.spec.experiment_file import Experiment, load_experiment, names
 from sweeps.spec.trial_type import TrialType
 from sweeps.storage.address import place
 from sweeps.storage.place import Place
-from sweeps.store.attempts import events
+from sweeps.store.attempts import read_events
 from sweeps.store.columns import Columns
+from sweeps.store.events import Session, TrialEvent
 from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.terminal import sweep_command
 
@@ -127,9 +128,9 @@ def _result(found: Found, row: dict[str, Any]) -> dict[str, Any]:
         "result": {n: v for n, v in row.items() if n not in of_trial},
         "history": _history(found, row["trial_id"], row["numerics_id"]),
         "attempts": [
-            event
-            for event in events(folder / "attempts")
-            if event.get("trial_id") == row["trial_id"]
+            event.as_json()
+            for event in read_events(folder / "attempts")
+            if isinstance(event, TrialEvent) and event.trial_id == row["trial_id"]
         ],
     }
 
@@ -149,10 +150,12 @@ def _history(found: Found, trial_id: str, numerics_id: str) -> dict[str, list[An
 
     store = open_store(found.place, found.columns)
     checks = store.history_of(trial_id, numerics_id)
-    columns = checks.drop_columns(["trial_id", "numerics_id"]).to_pydict()
+    kept = checks.drop_columns(["trial_id", "numerics_id"])
+    columns: dict[str, list[Any]] = kept.to_pydict()
     headline = found.type.described.headline if found.type else None
-    first = ["update", *([headline] if headline in columns else [])]
-    return {name: columns[name] for name in [*first, *columns]}
+    ahead = {"update": 0, str(headline): 1}
+    order = sorted(columns, key=lambda name: ahead.get(name, 2))
+    return {name: columns[name] for name in order}
 
 
 def _command(trial_id: str, specs: Specs, found: list[Found]) -> str | None:
@@ -191,8 +194,9 @@ def _with_experiment(folder: Place, known: list[Experiment]) -> Found:
 
     What a log names is never loaded: reading a stranger's results must not run code.
     """
-    sessions = [e for e in events(folder / "attempts") if e["event"] == "session"]
-    reference = sessions[-1].get("experiment") if sessions else None
+    found = read_events(folder / "attempts")
+    sessions = [each for each in found if isinstance(each, Session)]
+    reference = sessions[-1].experiment if sessions else None
     own = [each for each in known if each.reference == reference]
     return Found(folder, own[0] if own else None, reference)
 

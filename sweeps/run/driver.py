@@ -11,10 +11,10 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import tyro
 from rich.console import Console
@@ -43,7 +43,8 @@ from sweeps.spec.run_options import CONFIG, RunOptions, is_loopback
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.spec.trainer import Trainer
 from sweeps.spec.user_code import UserCode
-from sweeps.store.attempts import Attempts, events, next_run
+from sweeps.store.attempts import Attempts, next_run, read_events
+from sweeps.store.events import Ended, Event, Session
 from sweeps.store.repair import repair
 from sweeps.store.store import Store
 from sweeps.terminal import say, sweep_command
@@ -115,7 +116,7 @@ def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
     if trainer is None:
         return INTERRUPTED
     began_at = time.monotonic()
-    before = list(events(store.attempts))
+    before = read_events(store.attempts)
     attempts = Attempts(store.attempts, next_run(before))
     run = Run(chosen, work, words.run, engine, code, store, known, attempts, stop)
     run.begin(before, trainer)
@@ -202,22 +203,23 @@ class Run:
     attempts: Attempts
     stop: Stop
 
-    def begin(self, before: Sequence[Mapping[str, Any]], trainer: Trainer) -> None:
+    def begin(self, before: Sequence[Event], trainer: Trainer) -> None:
         """Record that the run begins, and say what has changed since the last one."""
         here = circumstances()
-        ids = sorted({trainer.numerics_id(trial) for trial in self.work.to_run})
-        for line in changes(self.work, before, ids[0], here["commit"]):
+        trials = self.chosen.experiment.sweep.trials  # all: others may have other ids
+        ids = tuple(sorted({trainer.numerics_id(trial) for trial in trials}))
+        for line in changes(self.work, before, ids, here["commit"]):
             say(line)
-        self.attempts.record(
-            "session",
+        session = Session(
             experiment=self.chosen.experiment.reference,
             budget=self.work.budget,
-            argv=sys.argv[1:],
+            argv=tuple(sys.argv[1:]),
             numerics_ids=ids,
             **here,
         )
+        self.attempts.record(session)
 
-    def cut(self, before: Sequence[Mapping[str, Any]]) -> list[Pack]:
+    def cut(self, before: Sequence[Event]) -> list[Pack]:
         """Cut the work into packs, by number or by how long its trials last."""
         if self.options.pack is not None:
             return packs(self.work, self.options.pack)
@@ -242,7 +244,7 @@ class Run:
                     parcel = Parcel.of(assignment, self.code)
                     scheduler.train(assignment, parcel, listener)
             with suppress(UnwritableError):  # worth nothing where the disk is full
-                self.attempts.record("ended", **asdict(tracker.efficiency()))
+                self.attempts.record(Ended(**asdict(tracker.efficiency())))
 
     def _assignment(self, assigned: list[Pack]) -> Assignment:
         absolute = Store(self.store.place.absolute(), self.store.columns)

@@ -4,7 +4,7 @@ from sweeps.exit_codes import FAILED
 from sweeps.monitor.efficiency import Efficiency, told
 from sweeps.monitor.status import KINDS, status
 from sweeps.spec.selection import Chosen
-from sweeps.store.attempts import restarted
+from sweeps.store.attempts import restarted_trials
 from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.terminal import say, sweep_command
 
@@ -18,7 +18,7 @@ def finish(chosen: Chosen) -> int:
     store = chosen.store
     path = store.compact()
     facts = status(chosen)
-    again = restarted(store.attempts)
+    again = restarted_trials(store.attempts)
     if again:
         say(
             f"{len(again)} trials started again from their first update, first "

@@ -7,12 +7,11 @@ from typing import Any
 from sweeps.errors import SweepError
 from sweeps.monitor.tracker import Tracker
 from sweeps.run.interrupt import Stop
-from sweeps.store.attempts import Attempts, events
+from sweeps.store.attempts import Attempts, read_events
+from sweeps.store.events import AttemptEvent, Event, Failed, Restarted, Session, Started
 from sweeps.store.store import Store
 from sweeps.store.trial_id import id_of
 from sweeps.worker.progress import Progress
-
-BEGINNINGS = ("started", "restarted")
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,9 @@ class RunListener:
         try:
             left = self._left(number)
             if left:
-                trial = running_trial(left, events(self.store.attempts))
+                trial = running_trial(left, read_events(self.store.attempts))
                 self.attempts.record(
-                    "failed", trial_id=id_of(trial), error=error, traceback=traceback
+                    Failed(trial_id=id_of(trial), error=error, traceback=traceback)
                 )
         except SweepError as failure:
             self.stop.halt(str(failure))
@@ -57,7 +56,7 @@ class RunListener:
         return found
 
 
-def running_trial(left: Sequence[Any], found: Iterable[dict[str, Any]]) -> Any:
+def running_trial(left: Sequence[Any], found: Iterable[Event]) -> Any:
     """Return the trial that was running when a worker died; the others were waiting.
 
     Args:
@@ -71,10 +70,9 @@ def running_trial(left: Sequence[Any], found: Iterable[dict[str, Any]]) -> Any:
     waiting = {id_of(trial): trial for trial in left}
     under_way: list[str] = []
     for event in found:
-        trial_id = event.get("trial_id")
-        if event["event"] == "session":
+        if isinstance(event, Session):
             under_way = []
-        elif trial_id in waiting:
-            under_way = [each for each in under_way if each != trial_id]
-            under_way += [trial_id] if event["event"] in BEGINNINGS else []
+        elif isinstance(event, AttemptEvent) and event.trial_id in waiting:
+            under_way = [each for each in under_way if each != event.trial_id]
+            under_way += [event.trial_id] if isinstance(event, Started | Restarted) else []
     return waiting[under_way[-1]] if under_way else left[0]

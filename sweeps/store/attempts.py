@@ -1,21 +1,29 @@
-"""What happened, not what was found: who trained which trial when, and what went wrong.
+"""The log of attempts: who trained which trial when, and what went wrong.
 
-One JSON line an event, in a file of its own for each process that writes:
-`attempts/<host>-<pid>-<start>.jsonl`. Never part of the table.
+One JSON line an event (`sweeps.store.events`), in a file of its own for each process that
+writes: `attempts/<host>-<pid>-<start>.jsonl`. Never part of the table.
 """
 
+import dataclasses
 import functools
-import json
 import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from sweeps.storage.place import Place
+from sweeps.store.events import (
+    AttemptEvent,
+    Event,
+    Failed,
+    Restarted,
+    Session,
+    from_line,
+    to_line,
+)
 
 
 @dataclass(frozen=True)
@@ -27,75 +35,64 @@ class Attempts:
     """Number of the run, from 1: orders events where clocks disagree."""
     name: str = field(default_factory=lambda: _own_name(os.getpid()))
 
-    def record(self, event: str, **facts: Any) -> None:
-        """Append one event with the time, the host and the process.
-
-        Args:
-            event: "session", "started", "restarted", "finished", "failed", "ended" or "adopted".
-            facts: What there is to say; values that JSON can write.
-        """
-        line = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "event": event,
-            "run": self.run,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            **facts,
-        }
-        self.place.append(self.name, json.dumps(line).encode() + b"\n")
+    def record(self, event: Event) -> None:
+        """Append an event, with the time, the run, the host and the process as its header."""
+        recorded = dataclasses.replace(
+            event,
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            run=self.run,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+        )
+        self.place.append(self.name, to_line(recorded))
 
 
-def events(place: Place) -> Iterator[dict[str, Any]]:
-    """Give all events by run and time; a line torn by a crash is left out."""
-    found: list[dict[str, Any]] = []
-    for name in place.names():
-        for line in place.read(name).splitlines() if name.endswith(".jsonl") else ():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and "event" in event:
-                found.append(event)
-    return iter(sorted(found, key=_when))
+def read_events(place: Place) -> list[Event]:
+    """Return all events by run and time; lines that cannot be read are left out."""
+    logs = (place.read(name) for name in place.names() if name.endswith(".jsonl"))
+    found = (from_line(line) for log in logs for line in log.splitlines())
+    return sorted((each for each in found if each), key=lambda each: (each.run, each.time))
 
 
-def next_run(before: Iterable[Mapping[str, Any]]) -> int:
-    """Number a run that begins after these events."""
-    return 1 + max((_when(event)[0] for event in before), default=0)
+def next_run(before: Iterable[Event]) -> int:
+    """Return the number of a run that begins after these events."""
+    return 1 + max((event.run for event in before), default=0)
 
 
-def failures(place: Place) -> dict[str, dict[str, Any]]:
-    """Give the last failure of each trial whose last attempt failed, by `trial_id`.
+@dataclass(frozen=True)
+class FailedTrial:
+    """A trial whose last attempt failed."""
 
-    With `times`: how many attempts have failed so far.
-    """
-    last: dict[str, dict[str, Any]] = {}
+    last: Failed
+    """Its last failure."""
+    times: int
+    """How many attempts have failed so far."""
+
+
+def failed_trials(place: Place) -> dict[str, FailedTrial]:
+    """Return the trials whose last attempt failed, by `trial_id`."""
+    last: dict[str, AttemptEvent] = {}
     times: Counter[str] = Counter()
-    for event in events(place):
-        if "trial_id" in event:
-            last[event["trial_id"]] = event
-            times[event["trial_id"]] += event["event"] == "failed"
+    for event in read_events(place):
+        if isinstance(event, AttemptEvent):
+            last[event.trial_id] = event
+            times[event.trial_id] += isinstance(event, Failed)
     return {
-        name: {**event, "times": times[name]}
+        name: FailedTrial(event, times[name])
         for name, event in last.items()
-        if event["event"] == "failed"
+        if isinstance(event, Failed)
     }
 
 
-def restarted(place: Place) -> list[str]:
-    """List the trials that the last run started again, though they had a checkpoint."""
+def restarted_trials(place: Place) -> list[str]:
+    """Return the ids of the trials that the last run started again despite a checkpoint."""
     found: list[str] = []
-    for event in events(place):
-        if event["event"] == "session":
+    for event in read_events(place):
+        if isinstance(event, Session):
             found = []
-        elif event["event"] == "restarted":
-            found.append(event["trial_id"])
+        elif isinstance(event, Restarted):
+            found.append(event.trial_id)
     return found
-
-
-def _when(event: Mapping[str, Any]) -> tuple[int, str]:
-    run, at = event.get("run", 0), event.get("time", "")
-    return (run if isinstance(run, int) else 0, at if isinstance(at, str) else "")
 
 
 @functools.cache

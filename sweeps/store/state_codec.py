@@ -138,7 +138,7 @@ class _Writer:
     def array(self, value: Array, path: Steps) -> Any:
         if value.dtype.kind not in KINDS_OF_NUMBERS + "US":
             raise refusal(value, path_text(self.name, path))
-        return {"array": self.keep(np.asarray(value, order="C"))}
+        return {"array": self.keep(value)}
 
     def numpy_generator(self, value: np.random.Generator, path: Steps) -> Any:
         source = value.bit_generator

@@ -18,6 +18,14 @@ from sweeps.spec.trainer import Trainer
 from sweeps.store.attempts import Attempts
 from sweeps.store.checkpoints import CheckpointFolder, Position
 from sweeps.store.committed import Done
+from sweeps.store.events import (
+    Failed,
+    Finished,
+    Printed,
+    Restarted,
+    Started,
+    TrialEvent,
+)
 from sweeps.store.result import Result
 from sweeps.store.standing import Standing
 from sweeps.store.store import Store
@@ -131,7 +139,7 @@ class PackRun:
     def _train(self, trial: Any) -> Generator[Progress]:
         """Train one trial; a crash inside it is recorded and ends here."""
         began_at, made_before = time.monotonic(), self.progress.made
-        self._record("started", trial)
+        self._record(Started(trial_id=id_of(trial)))
         try:
             position = None
             with closing(self._positions(trial)) as positions:
@@ -143,7 +151,7 @@ class PackRun:
         except UnwritableError:
             raise
         except Exception as error:  # noqa: BLE001 - the one place; see the module
-            self._record("failed", trial, **_described(error))
+            self._record(_failure(trial, error))
             self.progress = _ended(self.progress, "failed")
             return
         finally:
@@ -151,15 +159,15 @@ class PackRun:
         self.finished.append((trial, result))
         if result.outcome != "unsolved":
             self.ended.append(trial)
-        self._record(
-            "finished",
-            trial,
+        end = Finished(
+            trial_id=id_of(trial),
             outcome=result.outcome,
             updates=result.updates,
             made=self.progress.made - made_before,
             seconds=round(time.monotonic() - began_at, 6),
             numerics_id=result.numerics_id,
         )
+        self._record(end)
         self.progress = _ended(self.progress, result.outcome)
 
     def _positions(self, trial: Any) -> Generator[Position]:
@@ -201,28 +209,29 @@ class PackRun:
         """Return the checkpoints; why one cannot be used is recorded."""
         return replace(
             self.worker.store.checkpoints,
-            say=lambda why: self._record("restarted", trial, reason=why),
+            say=lambda why: self._record(Restarted(trial_id=id_of(trial), reason=why)),
         )
 
     def _count(self, standing: Standing) -> None:
         self.progress = _ended(self.progress, standing.outcome_at(self.pack.budget))
 
-    def _record(self, event: str, trial: Any, **facts: Any) -> None:
-        about = {"trial_id": id_of(trial), "pack": self.pack.pack_id}
-        self.worker.attempts.record(event, **about, **facts)
+    def _record(self, event: TrialEvent) -> None:
+        self.worker.attempts.record(replace(event, pack=self.pack.pack_id))
 
     def _record_printed(self, trial: Any) -> None:
         """Record what the trainer has printed, the end of it where it is long."""
         if text := self._metered.take_printed():
-            self._record("printed", trial, text=text[-PRINTED_CHARACTERS:])
+            end = text[-PRINTED_CHARACTERS:]
+            self._record(Printed(trial_id=id_of(trial), text=end))
 
 
 def _ended(progress: Progress, how: Ending) -> Progress:
     return replace(progress, **{how: getattr(progress, how) + 1})
 
 
-def _described(error: Exception) -> dict[str, Any]:
-    return {
-        "error": f"{type(error).__name__}: {error}",
-        "traceback": "".join(traceback.format_exception(error)),
-    }
+def _failure(trial: Any, error: Exception) -> Failed:
+    return Failed(
+        trial_id=id_of(trial),
+        error=f"{type(error).__name__}: {error}",
+        traceback="".join(traceback.format_exception(error)),
+    )

@@ -17,7 +17,8 @@ import pytest
 from commands import Folder, wait_until, write_experiment
 
 from sweeps.storage.folder import Folder as Place
-from sweeps.store.attempts import events
+from sweeps.store.attempts import read_events
+from sweeps.store.events import Started
 from sweeps.store.store import Store
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "10"))
@@ -48,8 +49,8 @@ class Watched:
     def look(self) -> None:
         """Hold the law: what was committed at the last look has not been started since."""
         committed = set(self.store.standings())
-        found = events(self.store.attempts)
-        started = Counter(e["trial_id"] for e in found if e["event"] == "started")
+        found = read_events(self.store.attempts)
+        started = Counter(e.trial_id for e in found if isinstance(e, Started))
         twice = {n for n in self.committed if started[n] > self.started[n]}
         assert not twice, f"trained again after it was committed: {twice}"
         assert committed >= self.committed

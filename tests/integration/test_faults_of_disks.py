@@ -12,7 +12,8 @@ import pytest
 from commands import Folder, wait_until, write_experiment
 
 from sweeps.storage.folder import Folder as Place
-from sweeps.store.attempts import events
+from sweeps.store.attempts import read_events
+from sweeps.store.events import Started
 
 pytestmark = pytest.mark.ray
 
@@ -34,8 +35,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def started(folder: Folder) -> Counter[str]:
-    found = events(Place(folder.results / "attempts"))
-    return Counter(each["trial_id"] for each in found if each["event"] == "started")
+    found = read_events(Place(folder.results / "attempts"))
+    return Counter(each.trial_id for each in found if isinstance(each, Started))
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 from commands import Folder, driver_of, wait_until, write_experiment
 
 from sweeps.storage.folder import Folder as Place
-from sweeps.store.attempts import events, failures
+from sweeps.store.attempts import failed_trials, read_events
+from sweeps.store.events import Session, Started
 
 pytestmark = pytest.mark.ray
 
@@ -143,10 +144,8 @@ def test_a_killed_driver_is_started_again_where_that_is_asked_for(
     assert "the driver was ended by signal SIGKILL" in said
     assert "starting the driver again, 1 of at most 1 times" in said
     assert folder.table.read_bytes() == undisturbed
-    sessions = [
-        e for e in events(Place(folder.results / "attempts")) if e["event"] == "session"
-    ]
-    assert len(sessions) == 2
+    found = read_events(Place(folder.results / "attempts"))
+    assert len([each for each in found if isinstance(each, Session)]) == 2
 
 
 def test_ctrl_c_does_not_start_it_again(tmp_path: Path) -> None:
@@ -167,8 +166,8 @@ def test_a_worker_killed_for_memory_fails_one_trial_and_says_why(tmp_path: Path)
     }
     done = folder.sweep(*RUN, "--pack", "2", more=monitor)
     assert done.returncode == 1
-    (failure,) = failures(Place(folder.results / "attempts")).values()
-    assert "running out of memory" in failure["error"]
+    (failure,) = failed_trials(Place(folder.results / "attempts")).values()
+    assert "running out of memory" in failure.last.error
     assert "fewer workers at a time with --cpus" in done.stderr
     assert "2 trials: 1 failed, 1 waiting" in done.stderr
     again = folder.sweep(*RUN)
@@ -226,9 +225,8 @@ def test_a_lost_node_changes_no_byte(
     said = end(run, 90)
     assert run.returncode == 0, said
     assert folder.table.read_bytes() == undisturbed
-    started = [
-        e for e in events(Place(folder.results / "attempts")) if e["event"] == "started"
-    ]
+    found = read_events(Place(folder.results / "attempts"))
+    started = [each for each in found if isinstance(each, Started)]
     assert len(started) > 4, "no trial was lost with the node"
 
 

@@ -11,7 +11,8 @@ import pytest
 from commands import Folder, driver_of, wait_until, write_experiment
 
 from sweeps.storage.folder import Folder as Place
-from sweeps.store.attempts import events, failures
+from sweeps.store.attempts import failed_trials, read_events
+from sweeps.store.events import Finished, Started
 from sweeps.store.store import Store
 
 pytestmark = pytest.mark.ray
@@ -31,9 +32,9 @@ def slow_experiment(path: Path) -> Folder:
     return write_experiment(path, budget=9000, seeds=3, rates=(1e-4, 2e-4, 1e38), slow=True)
 
 
-def executions(folder: Folder, event: str) -> Counter[str]:
-    found = events(Place(folder.results / "attempts"))
-    return Counter(each["trial_id"] for each in found if each["event"] == event)
+def executions(folder: Folder, kind: type[Started | Finished]) -> Counter[str]:
+    found = read_events(Place(folder.results / "attempts"))
+    return Counter(each.trial_id for each in found if isinstance(each, kind))
 
 
 def committed(folder: Folder) -> int:
@@ -52,7 +53,7 @@ def test_a_run_gives_every_trial_a_result_and_a_second_trains_nothing(
     assert "9 trials, 9 done, 0 to run" in again.stderr
     assert "nothing to train" in again.stderr
     assert undisturbed.table.read_bytes() == before
-    assert set(executions(undisturbed, "started").values()) == {1}
+    assert set(executions(undisturbed, Started).values()) == {1}
 
 
 def test_a_run_and_its_status_tell_how_much_of_the_cores_the_engine_had(
@@ -94,7 +95,7 @@ def test_ctrl_c_stops_cleanly_says_how_to_go_on_and_loses_nothing(
     done = folder.sweep("run", "small.py", "--no-dashboard")
     assert done.returncode == 0, done.stderr
     assert folder.table.read_bytes() == undisturbed.table.read_bytes()
-    assert set(executions(folder, "finished").values()) == {1}
+    assert set(executions(folder, Finished).values()) == {1}
 
 
 @pytest.mark.parametrize("victim", ["driver", "sweep run"])
@@ -112,13 +113,13 @@ def test_kill_9_in_the_middle_repeats_no_finished_trial(
         assert "sweep run small.py" in said.splitlines()[-1]
     wait_until(lambda: not Path(f"/proc/{driver}").exists())
     finished = {path.name for path in (folder.results / "parts").glob("*.parquet")}
-    started = executions(folder, "started")
+    started = executions(folder, Started)
     committed_before = set(Store(Place(folder.results)).standings())
     done = folder.sweep("run", "small.py", "--no-dashboard")
     assert done.returncode == 0, done.stderr
     assert folder.table.read_bytes() == undisturbed.table.read_bytes()
     assert len(finished) >= 3
-    again = executions(folder, "started") - started
+    again = executions(folder, Started) - started
     assert len(committed_before) >= 3
     assert not committed_before & set(again)
 
@@ -147,11 +148,14 @@ def test_a_trial_that_crashes_is_listed_and_tried_again(tmp_path: Path) -> None:
     assert str(Path("results/small/attempts")) in done.stderr
     status = json.loads(folder.sweep("status", "small.py", "--json").stdout)
     assert (status["failed"], status["unsolved"]) == (1, 1)
-    assert "Traceback" in failures(Place(folder.results / "attempts"))[victim]["traceback"]
+    assert (
+        "Traceback"
+        in failed_trials(Place(folder.results / "attempts"))[victim].last.traceback
+    )
     in_the_way.rmdir()
     again = folder.sweep("run", "small.py", "--no-dashboard")
     assert again.returncode == 0, again.stderr
-    assert executions(folder, "started")[victim] == 2
+    assert executions(folder, Started)[victim] == 2
     shown = json.loads(folder.sweep("show", victim[:8], "--json").stdout)
     assert [each["event"] for each in shown["results"][0]["attempts"]] == [
         "started",

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from rnnlab import rng
-from rnnlab.code_cache import cache_folder, compile_once, keeping
+from rnnlab.code_cache import cache_folder, compile_once, kept
 from rnnlab.compiled import drawer
 from rnnlab.data import (
     GROUP,
@@ -180,11 +180,9 @@ class FusedCpu:
 @functools.cache
 def _compiled() -> Compiled:
     """Load the machine code, or compile it; only one process compiles."""
-    entries = Compiled(kernel.advance, kernel.count_errors, kernel.gradients)
     folder = cache_folder("fused_cpu", Path(kernel.__file__))
-    with keeping(folder):
-        for each in entries:
-            each.enable_caching()  # pyright: ignore[reportFunctionMemberAccess]
+    functions = (kernel.advance, kernel.count_errors, kernel.gradients)
+    entries = Compiled(*(kept(each, folder) for each in functions))
     compile_once("fused_cpu", folder, lambda: _try(entries))
     return entries
 

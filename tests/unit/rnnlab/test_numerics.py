@@ -12,6 +12,8 @@ import pytest
 from codehash import code_hash
 from rnnlab import Trial, numerics
 from rnnlab.engines import choose
+from rnnlab.engines.fused_cpu import FusedCpu
+from rnnlab.engines.plain import Plain
 from rnnlab.numerics import NEUTRAL, ROOT, file_of, sources
 from rnnlab.tasks import TASKS, Addition, Task
 
@@ -31,6 +33,7 @@ SHARED = {
     "rnnlab.threshold",
     "rnnlab.train",
 }
+CLASSES: dict[str, type] = {"plain": Plain, "fused_cpu": FusedCpu}
 OF_AN_ENGINE = {
     "plain": {"rnnlab.clip", "rnnlab.costs", "rnnlab.engines.plain", "rnnlab.omega"},
     "fused_cpu": {
@@ -77,7 +80,7 @@ print(json.dumps({
 
 
 def closure_of(engine: str, task: type[Task]) -> set[str]:
-    files = [file_of(type(choose(engine))), file_of(task), ROOT / "train.py"]
+    files = [file_of(CLASSES[engine]), file_of(task), ROOT / "train.py"]
     return set(sources([file for file in files if file]))
 
 
@@ -133,7 +136,7 @@ class Copy:
             (engine, task.__name__): [
                 root / each.relative_to(ROOT)
                 for each in (
-                    file_of(type(choose(engine))),
+                    file_of(CLASSES[engine]),
                     file_of(task),
                     ROOT / "train.py",
                 )
@@ -313,3 +316,43 @@ def test_a_task_typed_at_a_prompt_has_an_id_that_no_other_process_has() -> None:
     first, second = run(TYPED, ROOT.parent), run(TYPED, ROOT.parent)
     assert first["one"] == first["same"]
     assert len({first["one"], first["other"], second["one"], second["other"]}) == 4
+
+
+def test_files_beside_a_users_file_and_in_its_package_count(tmp_path: Path) -> None:
+    package = tmp_path / "hers"
+    (package / "deep").mkdir(parents=True)
+    for each in (package, package / "deep"):
+        (each / "__init__.py").touch()
+    (tmp_path / "beside.py").write_text("import numpy, sweeps, other, rnnlab.rng as rng\n")
+    (tmp_path / "other.py").touch()
+    (tmp_path / "sweeps.py").write_text("import unseen\n")
+    (package / "helper.py").write_text("from beside import x\n")
+    file = package / "deep" / "task.py"
+    file.write_text("from ..helper import y\nfrom rnnlab import Task\n")
+    names = {
+        "beside",
+        "other",
+        "hers.helper",
+        "hers.deep.task",
+        "rnnlab.rng",
+        "rnnlab.tasks.task",
+    }
+    assert set(sources([file])) == names
+    link = tmp_path / "linked" / "task.py"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "beside.py")
+    assert set(sources([link])) == {"task", "other", "rnnlab.rng"}
+
+
+def test_of_an_installed_task_its_own_package_alone_counts(tmp_path: Path) -> None:
+    libraries = tmp_path / "site-packages"
+    (libraries / "hers").mkdir(parents=True)
+    (libraries / "library.py").touch()
+    (libraries / "hers/__init__.py").touch()
+    (libraries / "hers/helper.py").touch()
+    in_package = libraries / "hers/task.py"
+    in_package.write_text("import library\nfrom hers import helper\n")
+    assert set(sources([in_package])) == {"hers.helper", "hers.task"}
+    alone = libraries / "alone.py"
+    alone.write_text("import library\n")
+    assert set(sources([alone])) == {"alone"}

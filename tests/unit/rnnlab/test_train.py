@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rnnlab.checkpoint import Checkpoints
 from small import checkpoints, trial
 
 from rnnlab import Result, TemporalOrder, Trial, rng
-from rnnlab.checkpoint import Checkpoints
 from rnnlab.data import Batch, draw_batch
 from rnnlab.diagnostics import largest_singular_value, spectral_radius
 from rnnlab.engines import Engine, Gradients, choose
@@ -31,8 +31,10 @@ class Scripted:
 
     errors: dict[int, int]
     name: str = "scripted"
-    numerics_id: str = "scripted-0"
     within: Plain = dataclasses.field(default_factory=Plain)
+
+    def numerics_id(self, trial: Trial) -> str:
+        return "scripted-0"
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
         return self.within.advance(trial, state, updates)
@@ -140,7 +142,7 @@ def test_interrupted_anywhere_and_resumed_is_the_same(tmp_path: Path, after: int
     states = training(SMALL, budget=60, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
     stopped_at = [next(states).update for _ in range(after + 1)][-1]
     states.close()
-    resumed = kept.load(SMALL, ENGINE.numerics_id)
+    resumed = kept.load(SMALL, ENGINE.numerics_id(SMALL))
     assert resumed is not None
     assert resumed.update == stopped_at
     found = train(SMALL, budget=60, engine=ENGINE, checkpoint=kept)
@@ -193,7 +195,7 @@ def test_killed_between_two_checkpoints_is_the_same(tmp_path: Path) -> None:
         pass
     shutil.copytree(tmp_path / "kept", copied)
     list(states)
-    found = checkpoints(copied).load(SMALL, ENGINE.numerics_id)
+    found = checkpoints(copied).load(SMALL, ENGINE.numerics_id(SMALL))
     assert found is not None
     assert found.update == 17
     resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=checkpoints(copied))
@@ -233,7 +235,7 @@ def test_an_engine_that_crashes_leaves_the_last_sound_state(tmp_path: Path) -> N
     kept = checkpoints(tmp_path)
     with pytest.raises(KeyError, match="twenty"):
         train(SMALL, budget=40, engine=CrashesAt(20), checkpoint=kept)
-    found = kept.load(SMALL, ENGINE.numerics_id)
+    found = kept.load(SMALL, ENGINE.numerics_id(SMALL))
     assert found is not None
     assert (found.update, len(found.checks)) == (20, 2)
     resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=kept)
@@ -247,6 +249,9 @@ class CrashesAt(Plain):
     def __init__(self, update: int) -> None:
         super().__init__()
         object.__setattr__(self, "update", update)
+
+    def numerics_id(self, trial: Trial) -> str:
+        return ENGINE.numerics_id(trial)
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
         if state.update == self.update:
@@ -264,7 +269,7 @@ def test_a_solved_trial_is_not_trained_again(tmp_path: Path) -> None:
 def test_extending_a_budget_equals_asking_for_it_at_once(tmp_path: Path) -> None:
     kept = checkpoints(tmp_path)
     train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
-    stands = kept.load(SMALL, ENGINE.numerics_id)
+    stands = kept.load(SMALL, ENGINE.numerics_id(SMALL))
     assert stands is not None
     assert stands.update == 20
     extended = train(SMALL, budget=50, engine=ENGINE, checkpoint=kept)
@@ -282,7 +287,7 @@ def test_a_checkpoint_beyond_the_budget_gives_the_result_at_the_budget(
     states.close()
     found = train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
     assert found == train(SMALL, budget=20, engine=ENGINE)
-    resumed = kept.load(SMALL, ENGINE.numerics_id)
+    resumed = kept.load(SMALL, ENGINE.numerics_id(SMALL))
     assert resumed is not None
     assert resumed.update >= further
 
@@ -325,6 +330,9 @@ class BreaksAt(Plain):
         super().__init__()
         object.__setattr__(self, "update", update)
 
+    def numerics_id(self, trial: Trial) -> str:
+        return ENGINE.numerics_id(trial)
+
     def advance(self, trial: Trial, state: State, updates: int) -> State:
         before = self.update - state.update
         if not 0 <= before < updates:
@@ -360,7 +368,7 @@ def test_where_every_update_was_repaired_there_is_no_mean(tmp_path: Path) -> Non
     results = []
     for stops in ([], [3, 14]):
         kept = checkpoints(tmp_path / f"{len(stops)}")
-        kept.save(one, ENGINE.numerics_id, State(start))
+        kept.save(one, ENGINE.numerics_id(one), State(start))
         for stop in stops:
             states = training(one, budget=20, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
             while next(states).update < stop:

@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 from commands import write_experiment
+from rnnlab.checkpoint import name_of
 from small import result
+from sweeps.attempts import events
+from sweeps.changes import changes
+from sweeps.selection import Chosen, Selection, plan_of, resolve
 
 from rnnlab import Trial
-from rnnlab.checkpoint import name_of
 from rnnlab.engines import choose
 from rnnlab.state import State
 from rnnlab.train import result_of, train, training
 from sweeps.cli import call
-from sweeps.plan.plan import plan_of
-from sweeps.run.code_changes import changes
-from sweeps.spec.selection import Chosen, Selection, resolve
-from sweeps.store.attempts import events
-from sweeps.store.store import Store
+from sweeps.store import Store
 
 ENGINE = choose()
 EARLIER = "fused_cpu-earlier"
@@ -63,7 +62,7 @@ def test_adopted_checkpoints_are_gone_on_from_to_the_same_bits(
     assert f"{count} equal, 0 different, 0 not comparable" in said.out
     assert f"was made by {EARLIER}; here and now it would be" in said.out
     one, checkpoints = begun.trials[0], Store(begun.place).checkpoints
-    kept = checkpoints.load(one, ENGINE.numerics_id)
+    kept = checkpoints.load(one, ENGINE.numerics_id(one))
     assert kept is not None
     assert kept.update == BUDGET
     further = train(one, budget=2 * BUDGET, engine=ENGINE, checkpoint=checkpoints)
@@ -74,13 +73,13 @@ def test_the_next_run_says_that_the_numerics_are_the_same(begun: Chosen) -> None
     work, log = plan_of(begun), Store(begun.place).attempts
     assert (
         "the numerics have changed"
-        in changes(work, events(log), ENGINE.numerics_id, None)[0]
+        in changes(work, events(log), {ENGINE.numerics_id(work.trials[0])}, None)[0]
     )
     assert verify_and_adopt() == 0
-    assert changes(work, events(log), ENGINE.numerics_id, None) == []
+    assert changes(work, events(log), {ENGINE.numerics_id(work.trials[0])}, None) == []
     assert (
         "the numerics have changed"
-        in changes(work, events(log), "fused_cpu-later", None)[0]
+        in changes(work, events(log), {"fused_cpu-later"}, None)[0]
     )
 
 
@@ -91,8 +90,8 @@ def test_what_was_adopted_twice_is_the_same_thrice() -> None:
         {"event": "adopted", "earlier": "b", "numerics_id": "c"},
     ]
     work = plan_of(resolve(Selection(experiment="figure7", results="/nonexistent")))
-    assert changes(work, log, "c", None) == []
-    assert changes(work, log[::2], "c", None)
+    assert changes(work, log, {"c"}, None) == []
+    assert changes(work, log[::2], {"c"}, None)
 
 
 def test_one_unequal_trial_adopts_nothing(

@@ -19,6 +19,7 @@ from sweeps.maintenance.clean import clean
 from sweeps.monitor.snapshot import write_snapshot
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.store.attempts import Attempts
+from sweeps.store.events import Started
 from sweeps.store.store import Store
 
 
@@ -31,7 +32,7 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
     solved, unsolved, *_ = found.trials
     kept.commit([(solved, result(solved, 400, "solved"))])
     kept.commit([(unsolved, result(unsolved, 400))])
-    Attempts(kept.attempts).record("started", trial_id="a")
+    Attempts(kept.attempts).record(Started(trial_id="a"))
     folder = path_of(kept)
     for each in found.trials:
         state = State(fresh(each).parameters, update=400)

@@ -5,16 +5,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from rnnlab.checkpoint import name_of
 from small import checkpoints, path_of, result, store, table_bytes, trial
 
 from rnnlab import Result, Trial
-from rnnlab.checkpoint import name_of
 from rnnlab.state import State
 from rnnlab.train import fresh
 from sweeps.cli import call
 from sweeps.errors import NondeterminismError, SweepError
 from sweeps.maintenance.merge import merge
 from sweeps.store.attempts import Attempts
+from sweeps.store.events import Started
 from sweeps.store.store import Store
 
 TRIALS = [trial(seed) for seed in range(6)]
@@ -104,7 +105,7 @@ def test_a_damaged_part_there_is_set_aside_and_comes_in_again(
 
 
 def test_logs_come_along(two: tuple[Store, Store], tmp_path: Path) -> None:
-    Attempts(two[0].attempts, name="x.jsonl").record("started", trial_id="a")
+    Attempts(two[0].attempts, name="x.jsonl").record(Started(trial_id="a"))
     assert merge([two[0].place.address], str(tmp_path / "all")).logs == 1
     assert store(tmp_path / "all").attempts.names() == ["x.jsonl"]
 

@@ -40,7 +40,7 @@ def trained(one: Trial, budget: int = 30) -> Result:
 def test_what_was_trained_here_is_equal(one: Trial, tmp_path: Path) -> None:
     verified = verify_one(kept(one, trained(one), tmp_path))
     assert (verified.verdict, verified.differences) == ("equal", ())
-    assert verified.made_by == verified.ours == ENGINE.numerics_id
+    assert verified.made_by == verified.ours == ENGINE.numerics_id(one)
 
 
 def test_the_last_bit_of_one_column_is_noticed(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_last_bit_of_an_earlier_check_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_result_that_was_made_up_is_different(tmp_path: Path) -> None:
-    forged = replace(result(trial(1), 20), numerics_id=ENGINE.numerics_id)
+    forged = replace(result(trial(1), 20), numerics_id=ENGINE.numerics_id(trial(1)))
     forged = replace(forged, engine="fused_cpu")
     verified = verify_one(kept(trial(1), forged, tmp_path))
     assert verified.verdict == "different"
@@ -120,7 +120,9 @@ def test_the_command_tells_equal_from_different_by_its_exit_code(
     assert "--seed 1 draws the same" in printed.err
 
     last = done.trials[3]
-    forged = replace(result(last, 400), engine="fused_cpu", numerics_id=ENGINE.numerics_id)
+    forged = replace(
+        result(last, 400), engine="fused_cpu", numerics_id=ENGINE.numerics_id(last)
+    )
     Store(done.place).commit([(last, forged)])
     assert call([*words[:2], "--sample", "4", "--cpus", "2"]) == 1
     said = capsys.readouterr().out.splitlines()

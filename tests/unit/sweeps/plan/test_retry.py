@@ -1,15 +1,18 @@
 """A trial that fails again and again is left out, and that is said."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from commands import write_experiment
+from made_up_events import failed, finished
 from small import store
 
 from sweeps.plan.packs import packs, packs_by_time
 from sweeps.plan.retry import plan_to_run, told
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.store.attempts import Attempts
+from sweeps.store.events import Event, Started, to_line
 from sweeps.store.store import Store
 
 
@@ -25,8 +28,8 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
 def fail(chosen: Chosen, number: int, times: int) -> None:
     log = Attempts(Store(chosen.place).attempts)
     for _ in range(times):
-        log.record("started", trial_id=chosen.trials[number].trial_id)
-        log.record("failed", trial_id=chosen.trials[number].trial_id)
+        log.record(Started(trial_id=chosen.trials[number].trial_id))
+        log.record(failed(chosen.trials[number].trial_id))
 
 
 def test_a_trial_is_tried_until_it_has_failed_so_often(chosen: Chosen) -> None:
@@ -43,9 +46,8 @@ def test_a_trial_is_tried_until_it_has_failed_so_often(chosen: Chosen) -> None:
 
 def test_a_trial_that_has_since_been_finished_is_not_left_out(chosen: Chosen) -> None:
     fail(chosen, 0, 5)
-    Attempts(Store(chosen.place).attempts).record(
-        "finished", trial_id=chosen.trials[0].trial_id
-    )
+    log = Attempts(Store(chosen.place).attempts)
+    log.record(finished(chosen.trials[0].trial_id))
     assert plan_to_run(chosen, 3).given_up == []
 
 
@@ -53,14 +55,14 @@ def test_failures_of_earlier_runs_count_whatever_the_clock_says(chosen: Chosen) 
     """A run is later by its number, though its clock may have been set back."""
     name = chosen.trials[0].trial_id
     place = Store(chosen.place).attempts
-    for run, year, event in ((1, 2031, "failed"), (2, 2026, "started")):
-        line = (
-            f'{{"event": "{event}", "run": {run}, "time": "{year}", "trial_id": "{name}"}}'
-        )
-        place.append(f"{run}.jsonl", line.encode() + b"\n")
+
+    def record(event: Event, run: int, time: str) -> None:
+        place.append(f"{run}.jsonl", to_line(replace(event, run=run, time=time)))
+
+    record(failed(name), 1, "2031")
+    record(Started(trial_id=name), 2, "2026")
     assert plan_to_run(chosen, 1).given_up == []
-    late = f'{{"event": "failed", "run": 3, "time": "2020", "trial_id": "{name}"}}\n'
-    place.append("3.jsonl", late.encode())
+    record(failed(name), 3, "2020")
     assert [trial.trial_id for trial in plan_to_run(chosen, 2).given_up] == [name]
 
 

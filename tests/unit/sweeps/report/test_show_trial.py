@@ -1,11 +1,13 @@
 """One trial is found by the beginning of its id, in results and in known experiments."""
 
+import json
 import shlex
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from made_up_events import failed, session
 from small import result, store, trial
 
 from rnnlab import Outcome
@@ -16,6 +18,7 @@ from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.spec.selection import Selection, resolve
 from sweeps.store.attempts import Attempts
 from sweeps.store.columns import trial_columns, trial_types
+from sweeps.store.events import Started
 from sweeps.store.store import Store
 
 FIGURE7 = load_experiment("figure7").sweep.trials
@@ -71,7 +74,7 @@ def test_a_trial_may_have_results_in_several_folders(tmp_path: Path) -> None:
 
 def test_an_experiment_of_ones_own_is_known_from_its_sessions(tmp_path: Path) -> None:
     made = kept(tmp_path / "quick" / "mine")
-    Attempts(made.attempts).record("session", experiment="/a b/mine.py")
+    Attempts(made.attempts).record(session(experiment="/a b/mine.py"))
     words = shlex.split(show(MINE.trial_id, str(tmp_path))["command"])
     assert words[:4] == ["sweep", "run", "/a b/mine.py", "--quick"]
     assert words[4:] == ["--where", f'trial_id == "{MINE.trial_id}"']
@@ -139,13 +142,22 @@ def test_a_history_that_has_gone_is_told(
 def test_attempts_of_this_trial_are_told(tmp_path: Path) -> None:
     made = kept(tmp_path / "mine", seeds=2)
     log = Attempts(made.attempts)
-    log.record("failed", trial_id=MINE.trial_id, error="RuntimeError: fire")
-    log.record("failed", trial_id=trial(1).trial_id, error="RuntimeError: water")
+    log.record(failed(MINE.trial_id, "RuntimeError: fire"))
+    log.record(failed(trial(1).trial_id, "RuntimeError: water"))
     found = show(MINE.trial_id, str(tmp_path))
     assert [each["error"] for each in found["results"][0]["attempts"]] == [
         "RuntimeError: fire"
     ]
     assert any(line.endswith(": RuntimeError: fire") for line in lines(found))
+
+
+def test_attempts_are_shown_as_their_log_has_them(tmp_path: Path) -> None:
+    made = kept(tmp_path / "mine")
+    log = Attempts(made.attempts)
+    log.record(failed(MINE.trial_id))
+    log.record(Started(trial_id=MINE.trial_id, pack="p"))
+    written = [json.loads(line) for line in made.attempts.read(log.name).splitlines()]
+    assert show(MINE.trial_id, str(tmp_path))["results"][0]["attempts"] == written
 
 
 def test_an_ambiguous_beginning_names_the_first_candidates(tmp_path: Path) -> None:

@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 from crashing import LOSSES, CrashingSystem, Flaky, Loss, crash_points
+from rnnlab.checkpoint import CheckpointFolder, name_of
 from small import checkpoints, path_of, result, table_bytes, trial
 
-from rnnlab.checkpoint import CheckpointFolder, name_of
 from rnnlab.state import State
 from rnnlab.train import fresh
 from sweeps.plan.packs import packs
 from sweeps.plan.plan import plan
 from sweeps.storage.folder import Folder
 from sweeps.storage.retrying import Patient
-from sweeps.store.attempts import Attempts, events
+from sweeps.store.attempts import Attempts, read_events
 from sweeps.store.committed import Done
 from sweeps.store.compaction import merge_small
+from sweeps.store.events import Finished
 from sweeps.store.store import CHECK, TRIAL, Store
 from sweeps.worker.worker import Worker
 
@@ -148,8 +149,8 @@ def test_a_disk_that_errs_now_and_then_costs_time_and_nothing_else(
         worker = Worker(kept, engine, Attempts(kept.attempts), Done.since(kept, []), 0.0)
         assert list(worker.train(pack))[-1].halted == ""
         tables.append(table_bytes(kept))
-        ended = [e["trial_id"] for e in events(kept.attempts) if e["event"] == "finished"]
-        assert set(ended) == {each.trial_id for each in trials}
+        ended = [e for e in read_events(kept.attempts) if isinstance(e, Finished)]
+        assert {each.trial_id for each in ended} == {each.trial_id for each in trials}
         assert path_of(kept).exists()
     assert tables[0] == tables[1]
     assert system is not None

@@ -16,8 +16,9 @@ from sweeps.plan.plan import plan
 from sweeps.storage.folder import Folder as DiskFolder
 from sweeps.storage.folder import System
 from sweeps.storage.retrying import Patient
-from sweeps.store.attempts import Attempts, events, failures, restarted
+from sweeps.store.attempts import Attempts, failed_trials, read_events, restarted_trials
 from sweeps.store.committed import Done
+from sweeps.store.events import Finished, Started
 from sweeps.store.store import Store
 from sweeps.worker.progress import Progress
 from sweeps.worker.worker import Worker
@@ -37,6 +38,9 @@ class Breaking(Plain):
     error: BaseException = field(
         default_factory=lambda: RuntimeError("the machine is on fire")
     )
+
+    def numerics_id(self, trial: Trial) -> str:
+        return Plain().numerics_id(trial)
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
         if trial.seed == self.seed and self.crashes[0] > 0 and state.update >= self.after:
@@ -63,6 +67,12 @@ def run(
         for pack in packs(work, size)
         for progress in worker(kept, engine or ENGINE).train(pack)
     ]
+
+
+def started_in(kept: Store) -> list[str]:
+    """Return the ids of the trials whose training was begun, as often as it was."""
+    found = read_events(kept.attempts)
+    return [each.trial_id for each in found if isinstance(each, Started)]
 
 
 def test_the_table_does_not_depend_on_packs_or_on_a_neighbour_that_diverges(
@@ -98,13 +108,13 @@ def test_a_crash_costs_its_own_trial_alone_and_is_tried_again(tmp_path: Path) ->
     last = run(kept, 4, broken)[-1]
     assert (last.failed, last.diverged, last.unsolved) == (1, 1, 2)
     assert set(kept.standings()) == {t.trial_id for t in TRIALS} - {trial(2).trial_id}
-    failed = failures(kept.attempts)[trial(2).trial_id]
-    assert failed["error"] == "RuntimeError: the machine is on fire"
-    assert "in advance" in failed["traceback"]
+    failed = failed_trials(kept.attempts)[trial(2).trial_id].last
+    assert failed.error == "RuntimeError: the machine is on fire"
+    assert "in advance" in failed.traceback
     run(kept, 4, broken)
     whole = store(tmp_path / "whole")
     run(whole, 4)
-    assert failures(kept.attempts) == {}
+    assert failed_trials(kept.attempts) == {}
     assert table_bytes(kept) == table_bytes(whole)
 
 
@@ -132,9 +142,9 @@ def test_a_checkpoint_that_cannot_be_used_is_told_and_costs_only_time(
     path.write_bytes(path.read_bytes()[:100])
     run(kept, 4)
     run(whole, 4)
-    assert restarted(kept.attempts) == [trial(0).trial_id]
+    assert restarted_trials(kept.attempts) == [trial(0).trial_id]
     assert table_bytes(kept) == table_bytes(whole)
-    assert restarted(whole.attempts) == []
+    assert restarted_trials(whole.attempts) == []
 
 
 def test_ctrl_c_is_not_taken_for_a_crash(tmp_path: Path) -> None:
@@ -142,7 +152,7 @@ def test_ctrl_c_is_not_taken_for_a_crash(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(kept, 4, Breaking(after=20, error=KeyboardInterrupt()))
     assert set(kept.standings()) == {trial(0).trial_id, TRIALS[1].trial_id}
-    assert failures(kept.attempts) == {}
+    assert failed_trials(kept.attempts) == {}
     assert run(kept, 4)[-1].made == 20 + 40
 
 
@@ -160,7 +170,7 @@ def test_stopping_in_the_middle_keeps_a_checkpoint_and_what_is_finished(
     checkpoints = checkpoints_in(kept)
     assert checkpoints == {trial(0).trial_id, trial(2).trial_id}
     run(kept, 4)
-    started = [e["trial_id"] for e in events(kept.attempts) if e["event"] == "started"]
+    started = started_in(kept)
     assert started.count(trial(0).trial_id) == 1
     assert started.count(trial(2).trial_id) == 2
     whole = store(tmp_path / "whole")
@@ -220,7 +230,7 @@ def test_a_trial_that_must_start_again_says_so(tmp_path: Path) -> None:
     work = plan([trial(0), trial(2)], kept.standings(), 2 * BUDGET)
     for pack in packs(work, 1):
         list(worker(kept).train(pack))
-    assert restarted(kept.attempts) == [trial(0).trial_id]
+    assert restarted_trials(kept.attempts) == [trial(0).trial_id]
     assert {s.updates for s in kept.standings().values() if s.outcome == "unsolved"} == {
         BUDGET,
         2 * BUDGET,
@@ -237,7 +247,7 @@ def test_what_another_run_has_committed_since_the_plan_is_not_trained_again(
     list(worker(kept).train(packs(plan(TRIALS[2:], {}, BUDGET), 1)[0]))
     last = list(at_work.train(mine[1]))[-1]
     assert (last.ended, last.made) == (2, BUDGET)
-    started = [e["trial_id"] for e in events(kept.attempts) if e["event"] == "started"]
+    started = started_in(kept)
     assert sorted(started) == sorted(t.trial_id for t in TRIALS)
     whole = store(tmp_path / "whole")
     run(whole, 4)
@@ -282,13 +292,11 @@ def test_a_full_disk_halts_the_pack_and_costs_no_committed_trial(
     last = list(worker(kept).train(pack))[-1]
     assert ("No space left on device" in last.halted) == (files < 12)
     before = kept.standings()
-    started = len([e for e in events(kept.attempts) if e["event"] == "started"])
+    started = len(started_in(kept))
     disk.files = 10**6
     run(kept, 4)
-    again = list(events(kept.attempts))
-    later = [e["trial_id"] for e in again if e["event"] == "started"][started:]
-    assert not set(later) & set(before)
-    assert failures(kept.attempts) == {}
+    assert not set(started_in(kept)[started:]) & set(before)
+    assert failed_trials(kept.attempts) == {}
     whole = store(tmp_path / "whole")
     run(whole, 4)
     assert table_bytes(kept) == table_bytes(whole)
@@ -314,7 +322,8 @@ def test_an_attempt_says_how_long_it_took_and_how_many_updates_it_made(
     kept = store(tmp_path)
     run(kept, 4, budget=20)
     run(kept, 4)
-    ends = [e for e in events(kept.attempts) if e["event"] == "finished"]
-    made = [e["made"] for e in ends if e["trial_id"] == trial(0).trial_id]
+    ends = [e for e in read_events(kept.attempts) if isinstance(e, Finished)]
+    made = [e.made for e in ends if e.trial_id == trial(0).trial_id]
     assert made == [20, 20]
-    assert all(0 < e["seconds"] < 10 for e in ends)
+    assert all(0 < e.seconds < 10 for e in ends)
+    assert all(e.pack for e in ends)

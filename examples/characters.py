@@ -24,7 +24,7 @@ class Characters:
         hidden = [nn.Linear(8 * self.context, 64), nn.Tanh(), nn.Linear(64, 128)]
         model = nn.Sequential(nn.Embedding(128, 8), nn.Flatten(), *hidden)
         adam = optim.Adam(model.parameters(), lr=0.01)
-        schedule = optim.lr_scheduler.ExponentialLR(adam, gamma=0.998)
+        schedule = optim.lr_scheduler.StepLR(adam, step_size=30, gamma=0.95)
         return {"model": model, "adam": adam, "schedule": schedule}
 
     def start(self, device):

@@ -6,7 +6,7 @@ need not start again: its id is changed to that of today.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sweeps.errors import SweepError
@@ -14,7 +14,7 @@ from sweeps.maintenance.retrain import Verified
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import Attempts, next_run, read_events
 from sweeps.store.checkpoints import CheckpointFolder, decoded, glance, name_of
-from sweeps.store.events import Adopted
+from sweeps.store.events import Adopted, Event
 from sweeps.store.trial_id import id_of
 
 Change = tuple[str, str]
@@ -41,14 +41,20 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
             f"first {unequal[0]}. Go back to the code and libraries that made them, or let "
             "`sweep run` start the unsolved trials again."
         )
-    changes = {(each.made_by, each.ours) for each in verified if each.made_by != each.ours}
+    store, kind = chosen.store, chosen.type
+    before = read_events(store.attempts)
+    changes = {
+        (earlier, each.ours)
+        for each in verified
+        for earlier in equal_ids(each.made_by, before)
+        if earlier != each.ours
+    }
     if not changes:
         raise SweepError(
             "Nothing is to be adopted: what was trained again was made by the numerics of "
             "today. Checkpoints of others need finished trials of theirs; a larger --sample "
             "may find some."
         )
-    store, kind = chosen.store, chosen.type
     trainers = {
         each: kind.described.trainer(each, "cpu") for each in kind.described.engines
     }
@@ -58,11 +64,25 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
         return [trainer.numerics_id(trial) for trainer in own.values()]
 
     counts = _adopted(store.checkpoints, chosen.trials, changes, ids)
-    log = Attempts(store.attempts, next_run(read_events(store.attempts)))
+    log = Attempts(store.attempts, next_run(before))
     for change in sorted(changes):
         earlier, ours = change
         log.record(Adopted(earlier=earlier, numerics_id=ours, checkpoints=counts[change]))
     return counts.total()
+
+
+def equal_ids(numerics_id: str, events: Iterable[Event]) -> set[str]:
+    """Return the numerics that were seen to give the same bits as one of them, it included.
+
+    A row keeps the id that it was made by. Where checkpoints were adopted before, theirs is
+    another, which was seen to be equal then.
+    """
+    pairs = [(e.earlier, e.numerics_id) for e in events if isinstance(e, Adopted)]
+    found, grown = {numerics_id}, True
+    while grown:
+        more = {each for pair in pairs if found & set(pair) for each in pair} - found
+        found, grown = found | more, bool(more)
+    return found
 
 
 def _adopted(

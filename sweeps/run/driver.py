@@ -49,6 +49,7 @@ from sweeps.store.repair import repair
 from sweeps.store.store import Store
 from sweeps.terminal import say, sweep_command
 from sweeps.worker.assignment import Assignment, Parcel
+from sweeps.worker.in_process import in_process
 from sweeps.worker.pilot import pilot
 from sweeps.worker.scheduler import Scheduler, Setup, Start
 
@@ -71,7 +72,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, stop)
     follow_parent(stop.ask_and_insist)
     try:
-        code = drive(words, stop)
+        code = drive(words, stop, in_process if words.run.in_process else on_ray)
     except SweepError as error:
         say(str(error))
         code = USAGE

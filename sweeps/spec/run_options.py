@@ -40,6 +40,9 @@ class RunOptions:
     address: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
     """A running Ray to join; without it, one is started on this machine."""
 
+    in_process: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Train in one process, without Ray: slow, for debugging."""
+
     no_dashboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Do without the Ray dashboard."""
 
@@ -66,6 +69,11 @@ class RunOptions:
                 f"--max-restarts must not be negative, got {self.max_restarts}. "
                 "0 starts the driver once."
             )
+        if self.in_process and self.address is not None:
+            raise SweepError(
+                "--in-process trains without Ray, and --address joins one. Leave one of the "
+                "two out."
+            )
         self._require_possible_dashboard()
 
     def _require_possible_dashboard(self) -> None:
@@ -78,6 +86,7 @@ class RunOptions:
             return
         for flag, given in (
             ("--no-dashboard", self.no_dashboard),
+            ("--in-process", self.in_process),
             ("--address", self.address is not None),
         ):
             if given:

@@ -1,7 +1,7 @@
 """A scheduler without other processes: packs take turns in this one.
 
-For tests of what is not Ray's: the driver, the display, stopping, giving up. Nothing is
-trained in parallel.
+For debugging (`sweep run --in-process`), and for tests of what is not Ray's: the driver,
+the display, stopping, giving up. Nothing is trained in parallel.
 """
 
 import traceback

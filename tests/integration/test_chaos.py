@@ -1,7 +1,7 @@
 """kill -9 at random moments: the table is that of an undisturbed run, and nothing committed
 is trained again.
 
-Ten kills in the usual run of the tests; `make chaos` makes a hundred. The seed is printed,
+Three kills in the usual run of the tests; `make chaos` makes a hundred. The seed is printed,
 and CHAOS_SEED replays its choices (not the machine's timing).
 """
 
@@ -21,13 +21,13 @@ from sweeps.store.attempts import read_events
 from sweeps.store.events import Started
 from sweeps.store.store import Store
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "10"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "3"))
 SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(2**32))
 VICTIMS = ("driver", "worker", "raylet", "gcs_server", "sweep run")
 DELAY_S = 9.0
 """A kill comes within so many seconds of the one before: starting Ray takes about five."""
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(60 + 40 * KILLS)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600 + 300 * KILLS)]
 
 
 def experiment(path: Path) -> Folder:
@@ -92,7 +92,7 @@ def test_a_series_of_kills_changes_no_byte_and_repeats_nothing_committed(
     say(f"CHAOS_SEED={SEED} CHAOS_KILLS={KILLS}")
     rng = random.Random(SEED)
     whole = experiment(tmp_path / "undisturbed")
-    assert whole.sweep("run", "small.py", "--no-dashboard").returncode == 0
+    assert whole.sweep("run", "small.py", "--in-process").returncode == 0
     told: Counter[str] = Counter()
     series = 0
     while told.total() < KILLS:
@@ -100,7 +100,7 @@ def test_a_series_of_kills_changes_no_byte_and_repeats_nothing_committed(
         watched = Watched(experiment(tmp_path / f"series {series}"))
         while told.total() < KILLS and not watched.folder.table.exists():
             told += disturbed_run(watched, rng, KILLS - told.total())
-        done = watched.folder.sweep("run", "small.py", "--no-dashboard")
+        done = watched.folder.sweep("run", "small.py", "--in-process", timeout_s=None)
         assert done.returncode == 0, done.stderr
         watched.look()
         assert len(watched.committed) == 30
@@ -129,7 +129,7 @@ def disturbed_run(watched: Watched, rng: random.Random, left: int) -> Counter[st
         told[kind] += 1
         if kind != "worker":
             break
-    said, _ = run.communicate(timeout=90)
+    said, _ = run.communicate(timeout=300)
     code = run.returncode
     assert code in (0, 1, -9), said
     assert code == 0 or "Traceback" not in said, said

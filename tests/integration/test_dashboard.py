@@ -62,7 +62,7 @@ def a_run(path: Path, *more: str) -> Generator[Watched]:
         watched = _look_into(folder, run)
         yield watched
         run.send_signal(signal.SIGINT)
-        run.communicate(timeout=30)
+        run.communicate(timeout=300)
         assert run.returncode == 130
         assert not watched.token_file.exists()
     finally:

@@ -15,8 +15,6 @@ from sweeps.storage.folder import Folder as Place
 from sweeps.store.attempts import read_events
 from sweeps.store.events import Started
 
-pytestmark = pytest.mark.ray
-
 RATES = (1e-4, 2e-4, 4e-4)
 
 
@@ -29,7 +27,7 @@ def experiment(path: Path) -> Folder:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The table of a run that nothing disturbs."""
     folder = experiment(tmp_path_factory.mktemp("undisturbed"))
-    done = folder.sweep("run", "small.py", "--no-dashboard")
+    done = folder.sweep("run", "small.py", "--in-process")
     assert done.returncode == 0, done.stderr
     return folder.table.read_bytes()
 
@@ -57,7 +55,7 @@ def test_a_full_disk_stops_the_run_with_a_word_and_costs_no_committed_trial(
     undisturbed: bytes, small_disk: Path, tmp_path: Path
 ) -> None:
     folder = experiment(tmp_path)
-    full = folder.sweep("run", "small.py", "--no-dashboard", "--pack", "1")
+    full = folder.sweep("run", "small.py", "--in-process", "--pack", "1")
     assert full.returncode == 1, full.stderr
     assert f"{small_disk}/small" in full.stderr
     assert "No space left on device" in full.stderr
@@ -70,7 +68,7 @@ def test_a_full_disk_stops_the_run_with_a_word_and_costs_no_committed_trial(
     assert f"{len(committed)} unsolved" in status.stdout
 
     subprocess.run(["mount", "-o", "remount,size=10m", str(small_disk)], check=True)
-    done = folder.sweep("run", "small.py", "--no-dashboard")
+    done = folder.sweep("run", "small.py", "--in-process")
     assert done.returncode == 0, done.stderr
     assert folder.table.read_bytes() == undisturbed
     assert sum((started(folder) - before).values()) == 12 - len(committed)
@@ -81,7 +79,7 @@ def test_a_disk_that_is_full_from_the_start_is_named_before_anything_starts(
 ) -> None:
     folder = experiment(tmp_path)
     (small_disk / "ballast").write_bytes(b"x" * 100 * 1024)
-    done = folder.sweep("run", "small.py", "--no-dashboard")
+    done = folder.sweep("run", "small.py", "--in-process")
     assert done.returncode == 2
     (said,) = done.stderr.splitlines()
     assert "results/small cannot be written (No space left on device)" in said
@@ -91,10 +89,10 @@ def test_two_runs_in_one_folder_say_so_and_give_one_table(
     undisturbed: bytes, tmp_path: Path
 ) -> None:
     folder = experiment(tmp_path)
-    first = folder.start("run", "small.py", "--cpus", "1", "--no-dashboard", "--pack", "1")
+    first = folder.start("run", "small.py", "--cpus", "1", "--in-process", "--pack", "1")
     wait_until(lambda: (folder.results / "progress.json").exists())
-    second = folder.sweep("run", "small.py", "--cpus", "1", "--no-dashboard")
-    said, _ = first.communicate(timeout=60)
+    second = folder.sweep("run", "small.py", "--cpus", "1", "--in-process")
+    said, _ = first.communicate(timeout=300)
     assert (first.returncode, second.returncode) == (0, 0), said + second.stderr
     assert "is training in this folder too" in second.stderr
     assert folder.table.read_bytes() == undisturbed

@@ -77,12 +77,11 @@ def test_a_file_that_is_no_part_is_named_and_passed_over(folder: Folder, harm: s
     assert path.exists()
 
 
-@pytest.mark.ray
 def test_a_run_sets_harmed_files_aside_and_trains_only_their_trials(
     tmp_path: Path,
 ) -> None:
     folder = write_experiment(tmp_path, budget=1000, rates=(1e-4, 2e-4))
-    first = folder.sweep("run", "small.py", "--no-dashboard", "--pack", "1")
+    first = folder.sweep("run", "small.py", "--in-process", "--pack", "1")
     assert first.returncode == 0, first.stderr
     table = folder.table.read_bytes()
     part, other, *_ = sorted((folder.results / "parts").glob("*.parquet"))
@@ -93,7 +92,7 @@ def test_a_run_sets_harmed_files_aside_and_trains_only_their_trials(
     part.write_bytes(data)
     checkpoints = folder.results / "checkpoints"
     shutil.copy(checkpoints / f"{swapped}.npz", checkpoints / f"{harmed}.npz")
-    second = folder.sweep("run", "small.py", "--no-dashboard")
+    second = folder.sweep("run", "small.py", "--in-process")
     assert second.returncode == 0, second.stderr
     assert f"results/small/parts/{part.name} is damaged" in second.stderr
     assert f"parts/damaged/{part.name}; its trials are trained again" in second.stderr

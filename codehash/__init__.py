@@ -3,6 +3,7 @@
 | module | what it holds |
 | --- | --- |
 | `code` | a source without comments and docstrings |
+| `reached` | the part of a module that some of its names depend on |
 | `source` | what one file imports and defines; the hash of a set of files |
 | `closure` | every file of ours that is imported from some files, directly or not |
 """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
 from codehash.code import nested, without_words
+from codehash.reached import reached
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -46,11 +47,15 @@ class Names(NamedTuple):
     """Those that it binds in another way."""
 
 
-def code_hash(files: Mapping[str, Path]) -> str:
+def code_hash(
+    files: Mapping[str, Path], roots: Mapping[str, Iterable[str]] | None = None
+) -> str:
     """Hash the code of some files; comments and docstrings change nothing.
 
     Args:
         files: Each by a name that does not depend on where it is installed.
+        roots: For some of the files, by the same name: the names in it that count. What
+            these do not use changes nothing; see `codehash.reached`.
 
     Returns:
         64 hex digits.
@@ -61,8 +66,16 @@ def code_hash(files: Mapping[str, Path]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(files):
-        digest.update(f"{name}\0{read(files[name]).digest}\0".encode())
+        of = (roots or {}).get(name)
+        found = read(files[name]).digest if of is None else _digest(files[name], of)
+        digest.update(f"{name}\0{found}\0".encode())
     return digest.hexdigest()
+
+
+def _digest(path: Path, roots: Iterable[str]) -> str:
+    """Hash what some names of a file use."""
+    text, _ = _parsed(path)
+    return hashlib.sha256(without_words(reached(text, roots))).hexdigest()
 
 
 def read(path: Path) -> Source:

@@ -37,7 +37,8 @@ class Verified:
     ours: str = ""
     """The numerics id that its trainer has here and now."""
     global_generators: tuple[str, ...] = ()
-    """Global random generators that its trainer draws from."""
+    """Global random generators that its trainer draws from, where the numbers differ. A
+    trainer may draw what it does not use, such as first weights that it then replaces."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,9 @@ def verify_one(kept: Kept) -> Verified:
     ours = trainer.numerics_id(trial)
     if differences and ours != made_by:
         return Verified(name, "not comparable", (), made_by, ours, drawn_from)
-    verdict: Verdict = "different" if differences else "equal"
-    return Verified(name, verdict, differences, made_by, ours, drawn_from)
+    if differences:
+        return Verified(name, "different", differences, made_by, ours, drawn_from)
+    return Verified(name, "equal", (), made_by, ours)
 
 
 def _trained(trial: Any, updates: int, trainer: Trainer) -> tuple[Result, tuple[str, ...]]:

@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import platform
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ SOURCES = ("rnnlab",)
 def own_numerics_id(trial: Any, device: str) -> str:
     """Return the name of the type and 12 hex digits, such as `Digits-0123456789ab`.
 
-    Without an attribute `numerics` they are a hash of the file that defines the type, of
-    the modules that it imports beside it, of the versions of the libraries that these
-    import, and of the processor. Imports by a computed name are not seen.
+    Without an attribute `numerics` they are a hash of the class and of what it uses in its
+    file, of the modules that the file imports beside it, of the versions of the libraries
+    that these import, and of the processor. Imports by a computed name are not seen. The
+    list of trials and `draw` do not count, unless the class uses them.
 
     Raises:
         ValueError: If the type is defined in no file.
@@ -40,13 +42,22 @@ def _hashed(kind: type, device: str) -> str:
     file = file_of(kind)
     files = closure([file], search_from(file))
     facts = {
-        "code": code_hash(files),
+        "code": code_hash(files, _roots(kind, file, files)),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "machine": platform.machine(),
         "device": device,
         **_libraries(files.values(), set(files)),
     }
     return _named(kind, "\n".join(f"{name}={facts[name]}" for name in sorted(facts)))
+
+
+def _roots(kind: type, file: Path, files: Mapping[str, Path]) -> dict[str, list[str]]:
+    """Return the class as what counts of its file; nothing where other files import that."""
+    (name,) = (each for each, path in files.items() if path == file)
+    others = [path for path in files.values() if path != file]
+    if any(each.module == name for path in others for each in read(path).imports):
+        return {}
+    return {name: [kind.__qualname__.partition(".")[0]]}
 
 
 def _named(kind: type, text: str) -> str:

@@ -6,7 +6,8 @@ as an attribute, a property or a method:
 
     outcome(checks)   "solved" or "diverged" to end the trial, None to go on
     cost              what an update costs, in any unit: for `plan`, and to start long trials first
-    cpus, gpus        cores and GPUs that one trial takes at a time; 1 and 0 without
+    cpus, gpus        cores and GPUs that one trial takes at a time; 1 and 0 without; PyTorch
+                      and NumPy compute with as many threads
     numerics          a string that changes with what decides the numbers; without it the hash
                       of the file, of the modules it imports beside it, and library versions
 """
@@ -14,11 +15,12 @@ as an attribute, a property or a method:
 import dataclasses
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sweeps.spec.own_numerics import own_numerics_id
+from sweeps.spec.own_threads import threads
 from sweeps.spec.trainer import Check, State
 from sweeps.spec.trial_type import Resources
 from sweeps.store.columns import Columns, flat
@@ -96,7 +98,7 @@ class OwnTrials:
 
     def resources(self, trial: Any) -> Resources:
         """Return the trial's own `cpus` and `gpus`."""
-        return Resources(float(_asked(trial, "cpus", 1)), float(_asked(trial, "gpus", 0)))
+        return Resources(_cpus(trial), float(_asked(trial, "gpus", 0)))
 
     def trainer(self, engine: str | None, device: str) -> "OwnTrainer":
         """Return what trains such trials."""
@@ -117,7 +119,8 @@ class OwnTrainer:
 
     def start(self, trial: Any) -> State:
         """Return the state before the first update."""
-        return trial.start(self.device)
+        with _threads_of(trial):
+            return trial.start(self.device)
 
     def advance(
         self, trial: Any, state: State, update: int, updates: int
@@ -127,7 +130,8 @@ class OwnTrainer:
         Raises:
             TypeError: If the trial returns no state.
         """
-        after = trial.advance(state, updates)
+        with _threads_of(trial):
+            after = trial.advance(state, updates)
         if after is None:
             raise TypeError(
                 f"{type(trial).__name__}.advance returned None. Return the state after the "
@@ -141,7 +145,8 @@ class OwnTrainer:
         Raises:
             TypeError: If it is not a dictionary of numbers, strings, truth values and None.
         """
-        measured = trial.check(state)
+        with _threads_of(trial):
+            measured = trial.check(state)
         if not isinstance(measured, Mapping) or not measured:
             raise TypeError(
                 f"{type(trial).__name__}.check returned {measured!r}. Return a dictionary "
@@ -182,6 +187,15 @@ def _asked(trial: Any, name: str, default: float) -> Any:
     """Return an optional attribute, which may be a method."""
     found = getattr(trial, name, default)
     return found() if callable(found) else found
+
+
+def _cpus(trial: Any) -> float:
+    return float(_asked(trial, "cpus", 1))
+
+
+def _threads_of(trial: Any) -> AbstractContextManager[None]:
+    """Compute with as many threads as the trial takes cores."""
+    return threads(max(1, int(_cpus(trial))))
 
 
 def _plain(kind: str, name: object, value: Any, taken: set[str]) -> Any:

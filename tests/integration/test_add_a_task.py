@@ -1,4 +1,4 @@
-"""The page on adding a task, followed as it stands in a copy of the project."""
+"""The page on adding a task, followed as it stands: in a folder, then in a copy of the project."""
 
 import os
 import re
@@ -22,21 +22,13 @@ COPIED = [
 ]
 
 ENGINES_AGREE = """
-from pathlib import Path
-
 import pytest
-import rnnlab
 from agreement import EXACT, assert_agree, batch_of
+from parity import Parity
 from rnnlab import Trial
 from rnnlab.engines import ENGINES, choose
-from rnnlab.tasks import TASKS, Parity
 from rnnlab.train import fresh, train
 from sweeps.cli import call
-
-
-def test_the_task_is_added_to_the_copy():
-    assert Path(rnnlab.__file__).parent == Path(__file__).parent / "rnnlab"
-    assert Parity in TASKS
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))
@@ -57,8 +49,10 @@ def test_short_sequences_are_learnt():
     assert train(one, budget=20_000, engine=choose()).outcome == "solved"
 
 
-def test_the_experiment_is_planned():
+def test_the_experiment_is_planned_and_run():
     assert call(["plan", "./mine.py"]) == 0
+    part = ["--where", "seed == 0 and omega_weight == 0.0", "--budget", "2000"]
+    assert call(["run", "./mine.py", *part, "--in-process"]) == 0
 """
 
 
@@ -72,26 +66,15 @@ def copy_of_the_project(folder: Path) -> None:
             shutil.copy(source, folder / name)
 
 
-@pytest.mark.slow
-def test_the_page_on_adding_a_task_can_be_followed(tmp_path: Path) -> None:
-    copy_of_the_project(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
-    task, line, experiment, test = blocks
-    (tmp_path / "rnnlab/tasks/parity.py").write_text(task)
-    names = tmp_path / "rnnlab/tasks/__init__.py"
-    names.write_text(names.read_text().replace("\nTASKS", f"{line}\nTASKS", 1))
-    (tmp_path / "mine.py").write_text(experiment)
-    (tmp_path / "tests/unit/rnnlab/tasks/test_parity.py").write_text(test)
-    (tmp_path / "test_added.py").write_text(ENGINES_AGREE)
-    (typed,) = re.findall(r"^\$ python -m (pytest .*)$", PAGE, flags=re.MULTILINE)
-    words = [*typed.split(), "test_added.py", "-k", "parity or added", "-v", "-rP"]
+def follow(folder: Path, *words: str, importable: tuple[Path, ...]) -> str:
+    """Run pytest in a folder; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=tmp_path,
+        [sys.executable, "-m", "pytest", *words, "-v", "-rP"],
+        cwd=folder,
         env={
             **os.environ,
-            "PYTHONPATH": str(tmp_path),
-            "RNNLAB_CACHE": str(tmp_path / "cache"),
+            "PYTHONPATH": os.pathsep.join(map(str, importable)),
+            "RNNLAB_CACHE": str(folder / "cache"),
         },
         capture_output=True,
         text=True,
@@ -99,13 +82,44 @@ def test_the_page_on_adding_a_task_can_be_followed(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+TASK, EXPERIMENT, TEST, LINE = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_page_on_adding_a_task_can_be_followed(tmp_path: Path) -> None:
+    (tmp_path / "parity.py").write_text(TASK)
+    (tmp_path / "mine.py").write_text(EXPERIMENT)
+    (tmp_path / "test_parity.py").write_text(TEST)
+    (tmp_path / "test_added.py").write_text(ENGINES_AGREE)
+    (typed,) = re.findall(r"^\$ python -m pytest (.*)$", PAGE, flags=re.MULTILINE)
+    support = ROOT / "tests/support"
+    words = (*typed.split(), "test_added.py", "-c", "/dev/null", "--rootdir", ".")
+    printed = follow(tmp_path, *words, importable=(ROOT, support))
     for found in (
-        "rnnlab/tasks/parity.py::rnnlab.tasks.parity.Parity",
+        "parity.py::parity.Parity",
         "test_parity.py::test_the_class_of_a_step",
-        "test_tasks.py::test_a_compiled_batch_equals_plain_python[Parity]",
         "test_added.py::test_gradients_agree_once_something_is_learnt[40-fused_cpu]",
         "test_added.py::test_gradients_agree_once_something_is_learnt[None-plain]",
     ):
-        assert re.search(rf"{re.escape(found)}.* PASSED", done.stdout), found
+        assert re.search(rf"{re.escape(found)}.* PASSED", printed), found
     (planned,) = re.findall(r"\$ sweep plan \./mine\.py\n(.*?)\n\$", PAGE, flags=re.DOTALL)
-    assert planned in done.stdout
+    assert planned in printed
+    assert (tmp_path / "results/ones/table.parquet").exists()
+
+
+@pytest.mark.slow
+def test_the_task_can_be_made_part_of_the_package(tmp_path: Path) -> None:
+    copy_of_the_project(tmp_path)
+    (tmp_path / "rnnlab/tasks/parity.py").write_text(TASK)
+    names = tmp_path / "rnnlab/tasks/__init__.py"
+    names.write_text(names.read_text().replace("\nTASKS", f"{LINE}\nTASKS", 1))
+    words = ("rnnlab/tasks/parity.py", "tests/contract/test_tasks.py", "-k", "arity")
+    printed = follow(tmp_path, *words, importable=(tmp_path,))
+    for found in (
+        "rnnlab/tasks/parity.py::rnnlab.tasks.parity.Parity",
+        "test_tasks.py::test_a_compiled_batch_equals_plain_python[Parity]",
+    ):
+        assert re.search(rf"{re.escape(found)}.* PASSED", printed), found

@@ -8,7 +8,6 @@ from small import result, store, trial
 
 from sweeps.plan.plan import Plan, plan
 from sweeps.run.code_changes import changes
-from sweeps.store.events import Adopted
 
 TRIALS = [trial(seed) for seed in range(4)]
 

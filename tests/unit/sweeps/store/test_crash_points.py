@@ -16,7 +16,7 @@ from sweeps.plan.packs import packs
 from sweeps.plan.plan import plan
 from sweeps.storage.folder import Folder
 from sweeps.storage.retrying import Patient
-from sweeps.store.attempts import Attempts, events
+from sweeps.store.attempts import Attempts
 from sweeps.store.checkpoints import CheckpointFolder, Position, name_of
 from sweeps.store.committed import Done
 from sweeps.store.compaction import merge_small

@@ -17,6 +17,9 @@ from typing import Any
 
 from sweeps.storage.place import Place
 
+PRINTED = "printed"
+"""The event that holds what a trial's trainer has printed; it says nothing of how it went."""
+
 
 @dataclass(frozen=True)
 class Attempts:
@@ -31,7 +34,8 @@ class Attempts:
         """Append one event with the time, the host and the process.
 
         Args:
-            event: "session", "started", "restarted", "finished", "failed", "ended" or "adopted".
+            event: "session", "started", "restarted", "finished", "failed", "printed",
+                "ended" or "adopted".
             facts: What there is to say; values that JSON can write.
         """
         line = {
@@ -72,7 +76,7 @@ def failures(place: Place) -> dict[str, dict[str, Any]]:
     last: dict[str, dict[str, Any]] = {}
     times: Counter[str] = Counter()
     for event in events(place):
-        if "trial_id" in event:
+        if "trial_id" in event and event["event"] != PRINTED:
             last[event["trial_id"]] = event
             times[event["trial_id"]] += event["event"] == "failed"
     return {

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from sweeps.errors import UnwritableError
 from sweeps.plan.packs import Pack
 from sweeps.spec.trainer import Trainer
-from sweeps.store.attempts import Attempts
+from sweeps.store.attempts import PRINTED, Attempts
 from sweeps.store.checkpoints import CheckpointFolder, Position
 from sweeps.store.committed import Done
 from sweeps.store.result import Result
@@ -143,11 +143,14 @@ class PackRun:
         except UnwritableError:
             raise
         except Exception as error:  # noqa: BLE001 - the one place; see the module
+            self._record_printed(trial)
             self._record("failed", trial, **_described(error))
             self.progress = _ended(self.progress, "failed")
             return
-        finally:
+        except BaseException:  # stopped in the middle
             self._record_printed(trial)
+            raise
+        self._record_printed(trial)
         self.finished.append((trial, result))
         if result.outcome != "unsolved":
             self.ended.append(trial)
@@ -214,7 +217,7 @@ class PackRun:
     def _record_printed(self, trial: Any) -> None:
         """Record what the trainer has printed, the end of it where it is long."""
         if text := self._metered.take_printed():
-            self._record("printed", trial, text=text[-PRINTED_CHARACTERS:])
+            self._record(PRINTED, trial, text=text[-PRINTED_CHARACTERS:])
 
 
 def _ended(progress: Progress, how: Ending) -> Progress:

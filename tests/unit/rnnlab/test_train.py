@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -76,7 +76,9 @@ def test_it_changes_with_the_code_and_not_with_words(numerics: Write) -> None:
     before = numerics()
     assert numerics() == before
     assert numerics(MINE.replace('"""A trial."""', '"""Other words."""')) == before
-    assert numerics(MINE.replace("    def check", "    # a comment\n    def check")) == before
+    assert (
+        numerics(MINE.replace("    def check", "    # a comment\n    def check")) == before
+    )
     assert numerics(steps=STEPS.replace('"""Steps."""', '"""More."""\n# so')) == before
     assert numerics(MINE.replace("np.ones(3)", "np.ones(4)")) != before
 
@@ -125,5 +127,7 @@ def test_a_user_may_name_it_herself(numerics: Write, attribute: str) -> None:
 def test_a_class_without_a_file_needs_a_name_of_its_own() -> None:
     found: dict[str, Any] = {"__name__": "nowhere"}
     exec("class Mine:\n    pass", found)
-    with pytest.raises(ValueError, match="Mine is defined in no file, .* an attribute `num"):
+    with pytest.raises(
+        ValueError, match="Mine is defined in no file, .* an attribute `num"
+    ):
         own_numerics_id(found["Mine"](), "cpu")

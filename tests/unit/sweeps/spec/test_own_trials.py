@@ -54,10 +54,16 @@ class NoCheck:
     ("kind", "message"),
     [
         (Plain, "A trial must be a frozen dataclass, and Plain is not. Write @dataclass("),
-        (made(frozen=False), "and Mine is not. Write @dataclass(frozen=True, kw_only=True)"),
+        (
+            made(frozen=False),
+            "and Mine is not. Write @dataclass(frozen=True, kw_only=True)",
+        ),
         (made(bases=(NoCheck,)), "Mine has no method check. A trial needs start(device), "),
         (made(bases=()), "Mine has no method start, advance, check. A trial needs"),
-        (made(("sizes", list[int])), "Mine.sizes: A column cannot hold list[int]: use int,"),
+        (
+            made(("sizes", list[int])),
+            "Mine.sizes: A column cannot hold list[int]: use int,",
+        ),
         (made(("net", Plain)), "Mine.net: A column cannot hold <class"),
         (
             make_dataclass("Mine", [("seed", int)], bases=(Trains,), frozen=True),
@@ -215,7 +221,9 @@ def test_a_measurement_may_not_be_called_as_a_column_that_is_there(name: str) ->
 
 
 def test_advance_must_return_the_state() -> None:
-    with pytest.raises(TypeError, match=r"Script\.advance returned None\. Return the state"):
+    with pytest.raises(
+        TypeError, match=r"Script\.advance returned None\. Return the state"
+    ):
         OwnTrainer("cpu").advance(script(after=None), {}, 0, 5)
     assert OwnTrainer("cpu").advance(script(after=3), {}, 0, 5) == (3, 5, False)
 
@@ -319,5 +327,7 @@ def test_an_engine_is_chosen_where_there_are_some() -> None:
     assert type_of(Walk).engine(None) is None
     with pytest.raises(UnknownNameError, match="No engine is called 'plane'"):
         RECURRENT.engine("plane")
-    with pytest.raises(SweepError, match="--engine plain does nothing: trials of type Walk"):
+    with pytest.raises(
+        SweepError, match="--engine plain does nothing: trials of type Walk"
+    ):
         type_of(Walk).engine("plain")

@@ -49,6 +49,13 @@ def test_a_trial_has_failed_where_its_last_attempt_did(tmp_path: Path) -> None:
     assert list(failures(Folder(tmp_path))) == ["lost"]
 
 
+def test_what_was_printed_says_nothing_of_how_it_went(tmp_path: Path) -> None:
+    log = Attempts(Folder(tmp_path))
+    for event in ("started", "failed", "printed"):
+        log.record(event, trial_id="a")
+    assert list(failures(Folder(tmp_path))) == ["a"]
+
+
 def test_only_the_last_sessions_restarts_are_told(tmp_path: Path) -> None:
     log = Attempts(Folder(tmp_path))
     log.record("session")

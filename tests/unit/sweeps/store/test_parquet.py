@@ -335,7 +335,9 @@ def test_a_field_whose_type_has_changed_is_named_and_nothing_is_set_aside(
     files = {path for path in tmp_path.rglob("*") if path.is_file()}
     new = Store(Folder(tmp_path), Columns(with_lr(after, None)))
     for act in (new.read, new.compact):
-        with pytest.raises(StoreError, match=r"The results hold 'lr' as .*, but the trials"):
+        with pytest.raises(
+            StoreError, match=r"The results hold 'lr' as .*, but the trials"
+        ):
             act()
     repair(new)
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == files

@@ -32,25 +32,25 @@ class Chatty(Walk):
 
     @property
     def numerics(self) -> str:  # type: ignore[override]
-        print("numerics", end=" ")
+        sys.stdout.write("numerics ")
         return "chatty 1"
 
     def start(self, device: str) -> dict[str, Any]:
-        print("start", end=" ")
+        sys.stdout.write("start ")
         return super().start(device)
 
     def advance(self, state: dict[str, Any], updates: int) -> dict[str, Any]:
-        print(f"advance {self.seed}," * self.times, file=sys.stderr)
+        sys.stderr.write(f"advance {self.seed}," * self.times + "\n")
         if self.falls:
             raise RuntimeError("fell")
         return super().advance(state, updates)
 
     def check(self, state: dict[str, Any]) -> dict[str, float]:
-        print("check", end=" ")
+        sys.stdout.write("check ")
         return super().check(state)
 
     def outcome(self, checks: Sequence[Mapping[str, Any]]) -> str | None:
-        print("outcome", end=" ")
+        sys.stdout.write("outcome ")
         return super().outcome(checks)
 
 
@@ -129,7 +129,7 @@ def test_stdout_is_as_before_where_a_trainer_raises() -> None:
     with redirect_stdout(io.StringIO()) as ours:
         with pytest.raises(RuntimeError):
             trainer.advance(falling, trainer.start(falling), 0, 1)
-        print("after")
+        sys.stdout.write("after\n")
     assert ours.getvalue() == "after\n"
 
 
@@ -157,4 +157,4 @@ def test_warnings_are_recorded_too(
 
 def _shown(message: Any, category: Any, filename: str, lineno: int, *_: Any) -> None:
     """Show a warning as Python does outside pytest."""
-    print(warnings.formatwarning(message, category, filename, lineno), file=sys.stderr)
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))

@@ -55,7 +55,7 @@ class Schema:
                 for name, kind in known.items()
             }
             arrays |= {n: pa.array([row.get(n) for row in rows]) for n in others}
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OverflowError) as error:
             raise StoreError(f"A result cannot be written: {error}") from None
         return self._ordered(arrays)
 

@@ -89,7 +89,7 @@ def test_a_sweep_of_such_trials_names_itself_too() -> None:
 
 
 def test_trials_of_several_types_are_refused() -> None:
-    with pytest.raises(ValueError, match="trials of several types: Walk, Trial. Make a"):
+    with pytest.raises(ValueError, match=r"trials of several types: Walk, Trial\. Make a"):
         Sweep(name="s", trials=[Walk(), trial()], budget=10)
 
 
@@ -153,7 +153,7 @@ def measured(value: Any) -> Any:
     return OwnTrainer("cpu").check(script(check={"x": value}), None, 10)["x"]
 
 
-class Colour(str, enum.Enum):
+class Colour(enum.StrEnum):
     RED = "red"
 
 

@@ -13,7 +13,8 @@ from sweeps.plan.packs import packs
 from sweeps.plan.plan import plan
 from sweeps.spec.own_trials import OwnTrainer
 from sweeps.spec.trial_type import Resources, TrialType
-from sweeps.store.attempts import events
+from sweeps.store.attempts import read_events
+from sweeps.store.events import Started
 from sweeps.store.store import Store
 from sweeps.store.trial_id import id_of
 from sweeps.worker.assignment import Assignment, Parcel
@@ -124,7 +125,7 @@ def test_asked_before_it_begins_it_trains_nothing(tmp_path: Path) -> None:
     kept = store(tmp_path, Walk)
     scheduled(kept, [Walk()], listener := Noting(stop_after=0))
     assert listener.heard == []
-    assert list(events(kept.attempts)) == []
+    assert read_events(kept.attempts) == []
     assert (kept.place / "checkpoints").names() == []
 
 
@@ -146,7 +147,7 @@ def test_a_worker_that_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
     assert number == 1
     assert error.startswith("StoreError: A result cannot be written")
     assert "Traceback" in traceback
-    started = [e["trial_id"] for e in events(kept.attempts) if e["event"] == "started"]
+    started = [e.trial_id for e in read_events(kept.attempts) if isinstance(e, Started)]
     assert started.count(id_of(trials[0])) == MAX_FAILURES + 1
     assert set(kept.standings()) == {id_of(trials[1]), id_of(trials[2])}
 

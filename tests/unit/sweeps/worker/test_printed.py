@@ -15,8 +15,9 @@ from small import Walk, store
 from sweeps.plan.packs import packs
 from sweeps.plan.plan import plan
 from sweeps.spec.trial_type import type_of
-from sweeps.store.attempts import Attempts, events, failures
+from sweeps.store.attempts import Attempts, failed_trials, read_events
 from sweeps.store.committed import Done
+from sweeps.store.events import Printed
 from sweeps.store.store import Store
 from sweeps.store.trial_id import id_of
 from sweeps.worker.metered_trainer import MOST_PRINTED, MeteredTrainer
@@ -64,9 +65,9 @@ def run(kept: Store, *trials: Walk) -> None:
 
 def printed_in(kept: Store) -> dict[str, str]:
     """What each trial has printed, by its id."""
-    found = [event for event in events(kept.attempts) if event["event"] == "printed"]
+    found = [e for e in read_events(kept.attempts) if isinstance(e, Printed)]
     assert len({event["trial_id"] for event in found}) == len(found)
-    return {event["trial_id"]: event["text"] for event in found}
+    return {event.trial_id: event.text for event in found}
 
 
 def test_what_a_trainer_prints_is_recorded_with_its_trial(
@@ -88,7 +89,7 @@ def test_what_a_trainer_prints_is_recorded_with_its_trial(
 def test_who_prints_nothing_has_no_such_event(tmp_path: Path) -> None:
     kept = store(tmp_path, Walk)
     run(kept, Walk(seed=1))
-    assert {e["event"] for e in events(kept.attempts)} == {"started", "finished"}
+    assert {e.kind for e in read_events(kept.attempts)} == {"started", "finished"}
 
 
 def test_of_much_the_end_is_kept(tmp_path: Path) -> None:
@@ -104,8 +105,12 @@ def test_what_was_printed_before_a_crash_is_recorded(tmp_path: Path) -> None:
     kept = store(tmp_path, Chatty)
     falling = Chatty(seed=1, falls=True)
     run(kept, falling, Chatty(seed=2))
-    assert failures(kept.attempts)[id_of(falling)]["error"] == "RuntimeError: fell"
-    named = [e["event"] for e in events(kept.attempts) if e["trial_id"] == id_of(falling)]
+    assert failed_trials(kept.attempts)[id_of(falling)].last.error == "RuntimeError: fell"
+    named = [
+        e.kind
+        for e in read_events(kept.attempts)
+        if getattr(e, "trial_id", "") == id_of(falling)
+    ]
     assert named == ["started", "printed", "failed"]
     found = printed_in(kept)
     assert "advance 1," in found[id_of(falling)]

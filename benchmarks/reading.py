@@ -16,18 +16,21 @@ import pyarrow as pa
 
 from rnnlab import Trial
 from sweeps.plan.plan import plan
+from sweeps.spec.trial_type import type_of
 from sweeps.storage.folder import Folder
-from sweeps.store.columns import table_types, trial_columns
-from sweeps.store.parquet import schema, serialised
+from sweeps.store.repair import repair
 from sweeps.store.store import Store
+
+COLUMNS = type_of(Trial).columns
 
 
 def rows(count: int) -> pa.Table:
     """Return a table of made-up results of `count` trials."""
     rng = np.random.default_rng(1)
-    like = trial_columns(Trial())
+    like = COLUMNS.of_trial(Trial())
+    types = {"trial_id": str, **COLUMNS.trial_types(), **(COLUMNS.result or {})}
     columns: dict[str, Any] = {}
-    for name, kind in table_types().items():
+    for name, kind in types.items():
         if name == "trial_id":
             names = rng.bytes(16 * count).hex()
             columns[name] = [names[32 * i : 32 * (i + 1)] for i in range(count)]
@@ -39,9 +42,11 @@ def rows(count: int) -> pa.Table:
             columns[name] = rng.normal(size=count)
         elif kind is int:
             columns[name] = rng.integers(1, 2500, count) * 2000
+        elif kind is not str:
+            columns[name] = [None] * count
         else:
             columns[name] = ["unsolved" if name == "outcome" else "plain-0123"] * count
-    return pa.table(columns, schema=schema(table_types()))
+    return pa.table(columns)
 
 
 def timed(what: str, call: Callable[[], Any]) -> Any:
@@ -58,9 +63,9 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     print(f"{count:,} rows, {platform.machine()}, {platform.node()}")
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Folder(Path(folder)))
-        made = rows(count)
-        store.parts.put("0" * 32, serialised(made))
+        store = Store(Folder(Path(folder)), COLUMNS)
+        made = store.results.conformed(rows(count))
+        store.parts.put("0" * 32, store.results.serialised(made))
         timed("derive the table from its parts", store.compact)
         size = sum(p.stat().st_size for p in Path(folder).glob("table.parquet"))
         print(f"table.parquet: {size / 2**20:.0f} MiB")
@@ -68,10 +73,10 @@ def main() -> None:
         assert len(read) == count
         timed("read it as a DataFrame", lambda: store.read().to_pandas())
         timed("find how far each trial was trained", store.standings)
-        timed("check all parts", store.mend)
+        timed("check all parts", lambda: repair(store))
         store.parts.put(
             "1" * 32,
-            serialised(
+            store.results.serialised(
                 made.slice(0, 100).set_column(
                     made.column_names.index("numerics_id"), "numerics_id", [["a"] * 100]
                 )

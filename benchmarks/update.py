@@ -32,7 +32,7 @@ from contenders import MACHINE, PEAK_FLOPS, Contender, peak
 
 from rnnlab import TemporalOrder, Trial
 from rnnlab.engines import CHECK_SEQUENCES, Engine, choose
-from rnnlab.train import SUCCESS_BELOW, checked, fresh
+from rnnlab.train import SUCCESS_BELOW, check, fresh
 
 VARIANTS = {"MSGD-C": 0.0, "MSGD-CR": 4.0}
 LENGTHS = (50, 100, 200)
@@ -175,7 +175,7 @@ def costs_of_checks() -> Generator[str]:
             count, SUCCESS_BELOW
         ),
         "a whole check of an unsolved trial, with Ω and ρ": partial(
-            checked, trial, state, engine
+            check, trial, state, engine
         ),
     }
     update, *checks = map(median, take_turns(list(works.values())))
@@ -218,7 +218,7 @@ def print_training_memory() -> None:
 
 def _train_and_check(trial: Trial, engine: Engine) -> None:
     state = engine.advance(trial, fresh(trial), trial.check_every)
-    state = checked(trial, state, engine)
+    check(trial, state, engine)
     engine.count_errors(trial, state.parameters, index=1, stop_at=CHECK_SEQUENCES + 1)
 
 

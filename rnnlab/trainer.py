@@ -147,12 +147,13 @@ class RecurrentTrainer:
     """
 
     device = "cpu"
+    in_place = False
 
     def __init__(self, engine: Engine) -> None:
         """Train with an engine."""
         self._engine = engine
-        self._reference: Training | None = None
-        """What a trial's threshold is measured on, under way."""
+        self._references: dict[Trial, Training] = {}
+        """What thresholds are measured on, under way."""
 
     @property
     def engine(self) -> str:
@@ -213,14 +214,12 @@ class RecurrentTrainer:
 
     def _measure(self, reference: Trial, updates: int) -> None:
         """Train a bit of what a threshold is measured on."""
-        training = self._reference
-        if training is None or training.trial != reference:
-            training = Training.fresh(reference)
+        training = self._references.pop(reference, None) or Training.fresh(reference)
         training = training.advanced(self._engine, updates)
-        self._reference = training
         if training.ended(MEASURED_CHECKS * reference.check_every):
             keep_norm(reference, self._engine, training.checks)
-            self._reference = None
+        else:
+            self._references[reference] = training
 
 
 def as_tree(state: State) -> dict[str, Any]:

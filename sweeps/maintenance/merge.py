@@ -64,10 +64,8 @@ def merge(sources: Iterable[str], into: str) -> Joined:
         checkpoints += _put_checkpoints(each, target, damaged)
         logs += _put_logs(each.attempts, target.attempts)
     results = target.read()
-    if columns.kind is not None or _all_columns_in_each(target.parts):
-        target.compact()
-    trials = len(results)
-    return Joined(into, parts, checkpoints, logs, tuple(damaged), trials)
+    target.compact()
+    return Joined(into, parts, checkpoints, logs, tuple(damaged), len(results))
 
 
 def lines(found: Joined) -> list[str]:
@@ -94,17 +92,6 @@ def _columns(places: list[Place]) -> Columns:
     return Columns()
 
 
-def _all_columns_in_each(parts: Parts) -> bool:
-    """Return whether all parts have the same columns, in the same order.
-
-    Only the type of the trials knows the order of columns that some parts do not have: the
-    next command that knows it derives the table.
-    """
-    listed = parts.names()
-    schemas = [parts.read([name]).table.schema for name in listed]
-    return all(each == schemas[0] for each in schemas)
-
-
 def _store(address: str, columns: Columns) -> Store:
     found = open_store(place(address), columns)
     if not found.parts.names() and not (found.place / "checkpoints").names():
@@ -116,8 +103,9 @@ def _store(address: str, columns: Columns) -> Store:
 
 
 def _require_agreement(stores: list[Store]) -> None:
-    tables = [each.read() for each in stores]
-    furthest(stores[0].results.concat(tables), TRIAL)
+    tables, first = [each.read() for each in stores], stores[0]
+    typed = first.columns.kind is not None
+    furthest(first.results.concat(tables), TRIAL, typed=typed)
 
 
 def _put_parts(source: Parts, target: Parts, damaged: list[str]) -> int:

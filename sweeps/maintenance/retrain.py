@@ -147,8 +147,11 @@ def differing(kept: Kept, result: Result) -> Generator[str]:
 
 def _differing_columns(kept: Row, found: Row, where: str) -> Generator[str]:
     for name, value in found.items():
-        if bits(kept.get(name)) != bits(value):
-            yield f"{name}{where}: kept {kept.get(name)!r}, found {value!r}"
+        before = kept.get(name)
+        if isinstance(before, float) and type(value) is int:
+            value = float(value)
+        if bits(before) != bits(value):
+            yield f"{name}{where}: kept {before!r}, found {value!r}"
 
 
 def bits(value: Any) -> Any:

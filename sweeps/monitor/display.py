@@ -107,10 +107,10 @@ def render(snapshot: Snapshot) -> Group:
         value = "" if each.value is None else f"{each.measurement} {each.value:.3g}"
         table.add_row(
             each.trial_id[:SHOWN_DIGITS],
-            each.about,
+            Text(each.about),  # no markup: a user's own words
             f"{each.update:,}",
             ProgressBar(total=snapshot.budget, completed=each.update, width=16),
-            value,
+            Text(value),
             f"{each.updates_per_s:,.0f}",
         )
     head = Text(

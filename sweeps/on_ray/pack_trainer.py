@@ -62,7 +62,9 @@ class PackTrainer(tune.Trainable):
         self._progress.close()
 
     def __repr__(self) -> str:
-        """Name the actor: Ray asks once, when it takes its first pack."""
+        """Name the actor: Ray asks when it takes its first pack, or where setup has failed."""
+        if not hasattr(self, "_pack"):
+            return type(self).__name__
         return f"{self._assignment.sweep}: pack {self._pack.number} and later ones"
 
     @property

@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,7 @@ from sweeps.environment import for_children
 from sweeps.errors import SweepError
 from sweeps.on_ray.watchdog import watchdog
 from sweeps.spec.run_options import LOOPBACK
-from sweeps.spec.trial_type import Resources
-from sweeps.worker.scheduler import Setup
+from sweeps.worker.scheduler import Setup, require
 
 TOKEN_BYTES = 32
 OBJECT_STORE_BYTES = 128 * 2**20
@@ -86,7 +85,7 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
         try:
             url = context.dashboard_url
             found = ray.cluster_resources()
-            _require(resources, found)
+            require(resources, found, "Ray")
             cpus = int(found.get("CPU", 0))
             yield RaySession(f"http://{url}" if url else None, token_file, cpus)
         finally:
@@ -134,20 +133,6 @@ def _own_raylet() -> int | None:
         size = struct.calcsize("3i")
         peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     return struct.unpack("3i", peer)[0]
-
-
-def _require(resources: Resources, found: Mapping[str, float]) -> None:
-    """Refuse a Ray that could never start a worker.
-
-    Raises:
-        SweepError: Naming what a worker takes, and what there is.
-    """
-    for name, wanted in (("CPU", resources.cpus), ("GPU", resources.gpus)):
-        if wanted > found.get(name, 0):
-            raise SweepError(
-                f"A worker takes {wanted:g} {name}s, but Ray has {found.get(name, 0):g} here. "
-                f"Ask for less in the trials' `{name.lower()}s`, or run on another machine."
-            )
 
 
 def _start(setup: Setup) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from sweeps.errors import SweepError
 from sweeps.plan.estimate import Estimate, estimate
 from sweeps.plan.plan import Plan
 from sweeps.plan.speeds import Speeds, assumed, recorded
@@ -45,6 +46,20 @@ def workers(chosen: Chosen, options: RunOptions) -> int:
     """Return how many trials are trained at a time: as many as the cores allow."""
     cpus = chosen.type.resources(chosen.trials).cpus
     return max(1, int(options.cores // max(cpus, 1e-9)))
+
+
+def require_cores(chosen: Chosen, options: RunOptions) -> None:
+    """Refuse trials that take more cores each than the run may use; a cluster says so itself.
+
+    Raises:
+        SweepError: Naming both numbers.
+    """
+    taken = chosen.type.resources(chosen.trials).cpus
+    if options.address is None and taken > options.cores:
+        raise SweepError(
+            f"A trial takes {taken:g} cores, but the run may use {options.cores}. Ask for less "
+            "in the trials' `cpus`, or for more with --cpus."
+        )
 
 
 def worth_a_pilot(chosen: Chosen, work: Plan, options: RunOptions) -> bool:

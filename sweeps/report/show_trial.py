@@ -1,9 +1,10 @@
 """One trial: spec, result, history, where it was trained, and how to train it alone."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.errors import SweepError
+from sweeps.errors import ExperimentError, SweepError
 from sweeps.report.sparklines import Paper, trace
 from sweeps.spec.experiment_file import Experiment, load_experiment, names
 from sweeps.spec.trial_type import TrialType
@@ -49,7 +50,7 @@ def show(prefix: str, results: str, experiment: str | None = None) -> dict[str, 
     Raises:
         SweepError: If no trial or several trials begin so.
     """
-    known_ones = [load_experiment(name) for name in names()]
+    known_ones = _built_in()
     if experiment is not None:
         known_ones.append(load_experiment(experiment))
     specs = _known_specs(known_ones)
@@ -69,7 +70,7 @@ def lines(facts: dict[str, Any], paper: Paper = A_PAGE) -> list[str]:
     for each in facts["results"]:
         found.append(f"result in {each['folder']}")
         found += [f"  {name} = {value}" for name, value in each["result"].items()]
-        found += _history_lines(each, paper)
+        found += _history_lines(each, facts["spec"].get("check_every", 0), paper)
         for event in each["attempts"]:
             error = f": {event['error']}" if "error" in event else ""
             found.append(f"  {event['time']}  {event['event']} on {event['host']}{error}")
@@ -81,6 +82,15 @@ def lines(facts: dict[str, Any], paper: Paper = A_PAGE) -> list[str]:
         *(["train it alone with", f"  {facts['command']}"] if facts["command"] else []),
         *([f"history drawn in {facts['plot']}"] if facts["plot"] else []),
     ]
+
+
+def _built_in() -> list[Experiment]:
+    """Load the experiments of the package, but for those whose science is not installed."""
+    found: list[Experiment] = []
+    for name in names():
+        with suppress(ExperimentError):
+            found.append(load_experiment(name))
+    return found
 
 
 Specs = dict[str, tuple[str, dict[str, Any], Columns]]
@@ -135,11 +145,11 @@ def _result(found: Found, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _history_lines(of: dict[str, Any], paper: Paper) -> list[str]:
+def _history_lines(of: dict[str, Any], check_every: int, paper: Paper) -> list[str]:
     outcome, updates = of["result"]["outcome"], of["result"]["updates"]
     if of["history"]["update"]:
         return trace(of["history"], paper)
-    if outcome == "diverged":
+    if outcome == "diverged" and updates <= check_every:
         return [f"  no history: it diverged at update {updates}, before its first check"]
     return ["  its history is missing: a part of it is damaged or gone"]
 

@@ -1,38 +1,42 @@
-"""What has changed since a sweep began: said before a run goes on."""
+"""What has changed since a sweep began: printed before a run continues it."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sweeps.plan.plan import Plan
 from sweeps.store.events import Adopted, Event, Session
+from sweeps.store.standing import Standing
 from sweeps.store.trial_id import id_of
 
 
 def changes(
-    work: Plan, events: Iterable[Event], numerics_ids: Iterable[str], commit: str | None
+    work: Plan, events: Iterable[Event], now: Mapping[str, str], commit: str | None
 ) -> list[str]:
     """Compare a run with those before it.
 
     Args:
         work: What the run has to do, and what there is.
-        events: What the runs before have recorded.
-        numerics_ids: All that this run trains with.
+        events: What earlier runs have recorded.
+        now: The numerics id of each trial of the sweep under the code of today, by
+            `trial_id`: they differ where trials use different code.
         commit: Of this run's sources.
 
     Returns:
-        A line each; none where all is as it was.
+        A line each; none where nothing has changed.
     """
-    events, ours = list(events), frozenset(numerics_ids)
+    events = list(events)
     before = [event for event in events if isinstance(event, Session)]
-    made_by = Counter(
-        standing.numerics_id
+    same = {each: _equivalent(events, each) for each in set(now.values())}
+    stale = {
+        name: standing
         for trial in work.trials
-        if (standing := work.standings.get(id_of(trial)))
-    )
-    earlier = {name for session in before for name in session.numerics_ids}
-    others = sorted((earlier | set(made_by)) - _equivalent(events, ours))
+        if (standing := work.standings.get(name := id_of(trial)))
+        and standing.numerics_id not in same[now[name]]
+    }
+    others = {standing.numerics_id for standing in stale.values()}
+    of_sessions = {name for session in before for name in session.numerics_ids}
+    others |= of_sessions.difference(*same.values())
     if others:
-        return [_numerics_changed(work, made_by, others, ours)]
+        return [_numerics_changed(work, stale, sorted(others), now)]
     last_commit = before[-1].commit if before else None
     if last_commit and commit and last_commit != commit:
         return [
@@ -42,12 +46,12 @@ def changes(
     return []
 
 
-def _equivalent(events: Sequence[Event], ours: frozenset[str]) -> set[str]:
-    """Return the numerics of a run, and those adopted into one of them, directly or not.
+def _equivalent(events: Sequence[Event], numerics_id: str) -> set[str]:
+    """Return a numerics id, and those adopted into it, directly or not.
 
     They were seen to give the same bits: see `sweeps.maintenance.adopt_checkpoints`.
     """
-    found = set(ours)
+    found = {numerics_id}
     for event in reversed(events):
         if isinstance(event, Adopted) and event.numerics_id in found:
             found.add(event.earlier)
@@ -55,18 +59,14 @@ def _equivalent(events: Sequence[Event], ours: frozenset[str]) -> set[str]:
 
 
 def _numerics_changed(
-    work: Plan, made_by: Counter[str], others: list[str], ours: frozenset[str]
+    work: Plan, stale: Mapping[str, Standing], others: Sequence[str], now: Mapping[str, str]
 ) -> str:
-    before, now = ", ".join(others), ", ".join(sorted(ours))
-    done = sum(made_by[name] for name in others)
-    begun = sum(
-        id_of(trial) in work.standings
-        and work.standings[id_of(trial)].numerics_id in others
-        for trial in work.to_run
-    )
+    results = sum(id_of(trial) in work.standings for trial in work.trials)
+    ours = sorted({now[id_of(trial)] for trial in work.trials})
+    begun = sum(id_of(trial) in stale for trial in work.to_run)
     return (
-        f"the numerics have changed since this sweep began: before {before}, now {now}. "
-        f"{done} of {made_by.total()} results are of the former; they stay "
+        f"the numerics have changed since this sweep began: before {', '.join(others)}, now "
+        f"{', '.join(ours)}. {len(stale)} of {results} results are of the former; they stay "
         "valid, but their bits are not comparable with new ones. Checkpoints of the "
         f"former are set aside: {begun} trials with a result at a smaller budget, and all "
         "that were under way, start again from their first update. To keep them, go back "

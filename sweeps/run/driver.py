@@ -29,7 +29,7 @@ from sweeps.monitor.snapshot import read_snapshot
 from sweeps.monitor.tracker import Tracker
 from sweeps.on_ray.scheduler import on_ray
 from sweeps.plan.estimate import Estimate
-from sweeps.plan.forecast import compared, forecast, plan_line, workers
+from sweeps.plan.forecast import compared, forecast, plan_line, require_cores, workers
 from sweeps.plan.packs import Pack, packs, packs_by_time
 from sweeps.plan.plan import Plan
 from sweeps.plan.retry import left_out, plan_to_run
@@ -47,6 +47,7 @@ from sweeps.store.attempts import Attempts, next_run, read_events
 from sweeps.store.events import Ended, Event, Session
 from sweeps.store.repair import repair
 from sweeps.store.store import Store
+from sweeps.store.trial_id import id_of
 from sweeps.terminal import say, sweep_command
 from sweeps.worker.assignment import Assignment, Parcel
 from sweeps.worker.in_process import in_process
@@ -100,6 +101,7 @@ def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
     words.run.require_possible()
     chosen = resolve(words.selection)
     engine = chosen.type.engine(words.run.engine)
+    require_cores(chosen, words.run)
     store = chosen.store
     for line in repair(store):
         say(line)
@@ -208,14 +210,14 @@ class Run:
         """Record that the run begins, and say what has changed since the last one."""
         here = circumstances()
         trials = self.chosen.experiment.sweep.trials  # all: others may have other ids
-        ids = tuple(sorted({trainer.numerics_id(trial) for trial in trials}))
-        for line in changes(self.work, before, ids, here["commit"]):
+        now = {id_of(trial): trainer.numerics_id(trial) for trial in trials}
+        for line in changes(self.work, before, now, here["commit"]):
             say(line)
         session = Session(
             experiment=self.chosen.experiment.reference,
             budget=self.work.budget,
             argv=tuple(sys.argv[1:]),
-            numerics_ids=ids,
+            numerics_ids=tuple(sorted({now[id_of(trial)] for trial in self.work.to_run})),
             **here,
         )
         self.attempts.record(session)
@@ -238,7 +240,7 @@ class Run:
             listener = RunListener(tracker, self.store, self.attempts, self.stop)
             assignment = self._assignment(assigned)
             with (
-                display(Console(stderr=True)) as shown,
+                display(Console(file=sys.stderr)) as shown,
                 heartbeat(tracker, self.store.place, shown, listener.asked),
             ):
                 if not self.stop.asked:

@@ -23,7 +23,7 @@ from sweeps.spec.own_numerics import own_numerics_id
 from sweeps.spec.own_threads import threads
 from sweeps.spec.trainer import Check, State
 from sweeps.spec.trial_type import Resources
-from sweeps.store.columns import Columns, flat
+from sweeps.store.columns import PLAIN_TYPES, Columns, flat
 from sweeps.store.standing import Outcome
 
 METHODS = ("start", "advance", "check")
@@ -111,6 +111,7 @@ class OwnTrainer:
 
     device: str
     engine = None
+    in_place = True
 
     def numerics_id(self, trial: Any) -> str:
         """Return the hash of the user's code and of its libraries, or her own string."""
@@ -209,8 +210,12 @@ def _plain(kind: str, name: object, value: Any, taken: set[str]) -> Any:
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         with suppress(ValueError, RuntimeError):  # more than one entry
             value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or type(value) in PLAIN_TYPES:
         return value
+    if isinstance(value, str):  # of a type derived from it
+        return str.__str__(value)
+    if isinstance(value, (int, float)):
+        return int(value) if isinstance(value, int) else float(value)
     raise TypeError(
         f"{kind}.check measures {name!r} as a {type(value).__name__}. Return numbers, "
         "strings, True, False or None; of an array, a mean or an entry."

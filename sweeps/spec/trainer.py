@@ -64,6 +64,11 @@ class Trainer(Protocol):
         """Where tensors are put, as PyTorch names it."""
         ...
 
+    @property
+    def in_place(self) -> bool:
+        """Whether `advance` may change the state that it is given, as optimisers do."""
+        ...
+
     def numerics_id(self, trial: Any) -> str:
         """Return what the bits depend on besides the trial; equal ids promise equal bits."""
         ...

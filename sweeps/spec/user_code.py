@@ -7,12 +7,14 @@ beside it travel with the work.
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from codehash import closure
+from sweeps.errors import ExperimentError
 from sweeps.spec.experiment_file import Experiment, load_experiment
 from sweeps.spec.own_numerics import search_from
 
@@ -76,9 +78,16 @@ class UserCode:
             digest.update(f"{name}\0".encode() + self.files[name] + b"\0")
         base = Path(tempfile.gettempdir())
         folder = base / f"rnnlab-code-{os.getuid()}-{digest.hexdigest()[:16]}"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        facts = folder.lstat()
+        if facts.st_uid != os.getuid() or not stat.S_ISDIR(facts.st_mode):
+            raise ExperimentError(
+                f"{folder} is not ours, so no code is imported from there. Remove it, or set "
+                "TMPDIR to a folder of your own."
+            )
         for name, data in self.files.items():
             target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_name(f".{target.name}.{os.getpid()}")
             temporary.write_bytes(data)
             temporary.replace(target)

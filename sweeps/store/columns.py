@@ -59,19 +59,17 @@ class Columns:
         return every if isinstance(every, int) else None
 
     def default(self, name: str, kinds: Mapping[str, str | None]) -> Any:
-        """Return the default of a trial's field, or None where there is none.
+        """Return the default of a trial's column, or None where there is none.
 
         Args:
-            name: The dotted name of the field.
-            kinds: For each field that holds a dataclass, the name of its class.
+            name: The dotted name of the column.
+            kinds: For fields that hold a dataclass, the name of its class. Of one that is
+                not there, the field has its default.
         """
-        if self.kind is None:
-            return None
-        found = _defaults(self.kind).get((name, kinds.get(_holder(name))))
-        return None if found is dataclasses.MISSING else found
+        return _default(self.kind, name, "", kinds) if self.kind else None
 
     def has_default(self, name: str) -> bool:
-        """Return whether a trial's field has a default in each class that has the field."""
+        """Return whether a trial's column has a default in each class that has the field."""
         return bool(self.kind) and name not in _required(self.kind)
 
     def differing(self, columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,8 +105,13 @@ KIND = ".kind"
 """Ending of the column that holds the class of a field that is a dataclass."""
 
 
-def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "", *, itself: bool = False) -> dict[str, Any]:
     """Flatten a dataclass to its fields by dotted name, with the class of inner ones.
+
+    Args:
+        value: The dataclass.
+        prefix: What its columns begin with.
+        itself: Whether its own class is asked for as well.
 
     Example:
         >>> from dataclasses import make_dataclass
@@ -117,12 +120,11 @@ def flat(value: Any, prefix: str = "") -> dict[str, Any]:
         >>> flat(Line(Point(3)))
         {'start.kind': 'Point', 'start.x': 3, 'start.y': 0, 'width': 1.0}
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {prefix[:-1] + KIND: type(value).__name__} if itself else {}
     for each in fields(value):
         name, here = prefix + each.name, getattr(value, each.name)
         if dataclasses.is_dataclass(here):
-            found[name + KIND] = type(here).__name__
-            found |= flat(here, f"{name}.")
+            found |= flat(here, f"{name}.", itself=True)
         elif here is None and members(_annotation(type(value), each.name)):
             found[name + KIND] = None
         else:
@@ -202,11 +204,25 @@ def _defaults(kind: type) -> dict[tuple[str, str | None], Any]:
 
 
 def _required(kind: type) -> set[str]:
-    return {
-        name
-        for (name, _), value in _defaults(kind).items()
-        if value is dataclasses.MISSING or name.endswith(KIND)
-    }
+    found = _defaults(kind).items()
+    return {name for (name, _), value in found if value is dataclasses.MISSING}
+
+
+def _default(kind: type, name: str, prefix: str, kinds: Mapping[str, str | None]) -> Any:
+    """Return the default of a column of a class whose columns begin with a prefix."""
+    first, _, rest = name.removeprefix(prefix).partition(".")
+    here = next((each for each in fields(kind) if each.name == first), None)
+    if here is None:
+        return None
+    field = prefix + first
+    if rest and field in kinds and rest != KIND[1:]:
+        inner = {m.__name__: m for m in members(_annotation(kind, first))}
+        held = inner.get(kinds[field] or "")
+        return _default(held, name, f"{field}.", kinds) if held else None
+    value = default_of(here)
+    if value is dataclasses.MISSING or (rest and value is None):
+        return None
+    return flat(value, f"{field}.", itself=True).get(name) if rest else value
 
 
 def _walk_defaults(
@@ -218,7 +234,7 @@ def _walk_defaults(
         if not inner:
             yield (name, holder), default_of(each)
             continue
-        yield (name + KIND, holder), dataclasses.MISSING
+        yield (name + KIND, holder), default_of(each)
         for member in inner:
             yield from _walk_defaults(member, f"{name}.", member.__name__)
 

@@ -10,12 +10,14 @@ from sweeps.errors import NondeterminismError
 from sweeps.store.trial_id import SHOWN_DIGITS
 
 
-def furthest(table: pa.Table, key: list[str]) -> pa.Table:
+def furthest(table: pa.Table, key: list[str], *, typed: bool = True) -> pa.Table:
     """Keep one row per key, sorted by it: the furthest trained, then the first numerics id.
 
     Args:
         table: Rows with a `numerics_id`, and `updates` or `update`.
         key: Columns without nulls.
+        typed: Whether the defaults of all columns are known. If not, null may stand for
+            one, and contradicts nothing.
 
     Raises:
         NondeterminismError: If two rows say different things of one trial at one update
@@ -25,7 +27,7 @@ def furthest(table: pa.Table, key: list[str]) -> pa.Table:
     order = [(name, "ascending") for name in key]
     order += [(last, "descending"), ("numerics_id", "ascending")]
     table = table.take(_call("sort_indices", table, sort_keys=order)).combine_chunks()
-    _require_agreement(table, [*key, last, "numerics_id"])
+    _require_agreement(table, [*key, last, "numerics_id"], typed)
     return table.filter(_call("invert", _as_before(table, key))).combine_chunks()
 
 
@@ -46,13 +48,16 @@ def _as_before(table: pa.Table, names: list[str]) -> pa.Array:
     return pa.concat_arrays([pa.array([False]), functools.reduce(_and, equal)])
 
 
-def _require_agreement(table: pa.Table, names: list[str]) -> None:
+def _require_agreement(table: pa.Table, names: list[str], typed: bool) -> None:
     places = _call("indices_nonzero", _as_before(table, names)).cast(pa.int64())
     if not len(places):
         return
     later, earlier = table.take(places), table.take(_call("subtract", places, 1))
     for name in table.column_names:
-        same = _same_bits(later[name].combine_chunks(), earlier[name].combine_chunks())
+        a, b = later[name].combine_chunks(), earlier[name].combine_chunks()
+        same = _same_bits(a, b)
+        if not typed:
+            same = _call("or", same, _call("or", _call("is_null", a), _call("is_null", b)))
         if _call("all", same).as_py():
             continue
         row = _call("index", same, False).as_py()

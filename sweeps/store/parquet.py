@@ -55,7 +55,7 @@ class Schema:
                 for name, kind in known.items()
             }
             arrays |= {n: pa.array([row.get(n) for row in rows]) for n in others}
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OverflowError) as error:
             raise StoreError(f"A result cannot be written: {error}") from None
         return self._ordered(arrays)
 
@@ -74,8 +74,6 @@ class Schema:
         if lacking := sorted(set(KEY) - present):
             raise ValueError(f"no column {', '.join(lacking)}")
         _require_known_number(table)
-        if self.columns.kind is None:
-            return table.replace_schema_metadata(_METADATA)
         known = self._known()
         others = [name for name in table.column_names if name not in known]
         if others and not self._open:
@@ -86,7 +84,8 @@ class Schema:
             else self._missing(table, name, _ARROW[kind])
             for name, kind in known.items()
         }
-        return self._ordered(arrays | {name: table[name] for name in others}, table)
+        arrays |= {name: table[name] for name in others}
+        return self._ordered(arrays, _before_outcome(table))
 
     def concat(self, tables: Sequence[pa.Table]) -> pa.Table:
         """Join conformed tables; a column that one lacks is null there.
@@ -101,7 +100,8 @@ class Schema:
             joined = pa.concat_tables(some, promote_options="permissive")
         except pa.ArrowException as error:
             raise StoreError(f"Results do not fit together: {error}") from None
-        return self._ordered({name: joined[name] for name in joined.column_names})
+        fields = [name for each in some for name in _before_outcome(each)]
+        return self._ordered({name: joined[name] for name in joined.column_names}, fields)
 
     def serialised(self, table: pa.Table) -> bytes:
         """Return a conformed table as Parquet; equal tables give equal bytes."""
@@ -122,15 +122,19 @@ class Schema:
         last = LAST if self.what == "results" else {"numerics_id": str}
         return {"trial_id": str, **own, **(self._fixed or {**first, **last})}
 
-    def _ordered(self, arrays: dict[str, Any], of: pa.Table | None = None) -> pa.Table:
+    def _ordered(self, arrays: dict[str, Any], fields: Iterable[str] = ()) -> pa.Table:
         """Return a table in the order of today; what is not known comes sorted by name.
 
-        Fields of the trial come before `outcome`, those that its type no longer has too.
+        Args:
+            arrays: Its columns.
+            fields: Columns that come before `outcome`: fields of the trial, those that its
+                type no longer has too.
         """
         known = list(self._known())
         others = sorted(name for name in arrays if name not in known)
-        fields = [] if of is None else _before_outcome(of)
-        gone = [name for name in others if name in fields]
+        gone = [name for name in dict.fromkeys(fields) if name in others]
+        if self.columns.kind is not None:  # whatever the order of the parts
+            gone.sort()
         measured = [name for name in others if name not in gone]
         names = known
         if self._open:
@@ -146,6 +150,8 @@ class Schema:
 
     def _cast(self, table: pa.Table, name: str, to: pa.DataType) -> Any:
         try:
+            if not _alike(table[name].type, to):
+                raise pa.ArrowTypeError(f"{name} is {table[name].type}, not {to}")
             return table[name].cast(to)
         except pa.ArrowException as error:
             if name in self.columns.trial_types() and self.columns.result is None:
@@ -157,11 +163,16 @@ class Schema:
             raise ValueError(" ".join(str(error).split())) from None
 
     def _missing(self, table: pa.Table, name: str, kind: pa.DataType) -> Any:
-        """Return the default of a field in each row; null for what was not measured."""
+        """Return the default of a field in each row; null for what was not measured.
+
+        A field that holds a dataclass and has no column for its class has its default.
+        """
         if self.what == "checks" or name not in self.columns.trial_types():
             return pa.nulls(len(table), kind)
         inner = [
-            n for n in table.column_names if n.endswith(KIND) and name.startswith(n[:-4])
+            n
+            for n in table.column_names
+            if n.endswith(KIND) and name.startswith(n.removesuffix("kind"))
         ]
         if not inner:
             return pa.array([self.columns.default(name, {})] * len(table), kind)
@@ -172,18 +183,37 @@ class Schema:
 
     def _left_out(self, table: pa.Table) -> Iterable[str]:
         """Name the columns that hold their default in every row."""
+        if self.columns.kind is None:  # nobody knows the defaults
+            return
+        for name in [n for n in table.column_names if n.endswith(KIND)]:
+            held = [
+                n for n in table.column_names if n.startswith(name.removesuffix("kind"))
+            ]
+            if not self._may_go(name) or not self.columns.always.isdisjoint(held):
+                continue
+            rest = table.drop_columns(held)
+            if held and all(self._is_default(table, each, rest) for each in held):
+                yield from held
+                table = rest
         for name in table.column_names:
-            if name in self.columns.always or name in (*KEY, *FIRST, "update"):
-                continue
-            if name.endswith(KIND) or (
-                self.what == "results"
-                and name in self.columns.trial_types()
-                and not self.columns.has_default(name)
+            if (
+                not name.endswith(KIND)
+                and self._may_go(name)
+                and self._is_default(table, name, table)
             ):
-                continue
-            column = table[name].combine_chunks()
-            if _same(column, self._missing(table, name, column.type)):
                 yield name
+
+    def _may_go(self, name: str) -> bool:
+        """Return whether a column need not be written where it holds its default."""
+        if name in self.columns.always or name in (*KEY, *FIRST, "update"):
+            return False
+        field = self.what == "results" and name in self.columns.trial_types()
+        return not field or self.columns.has_default(name)
+
+    def _is_default(self, table: pa.Table, name: str, without: pa.Table) -> bool:
+        """Return whether a column is what reading a table `without` it adds."""
+        column = table[name].combine_chunks()
+        return _same(column, self._missing(without, name, column.type))
 
 
 def serialised(table: pa.Table) -> bytes:
@@ -218,6 +248,17 @@ def _require_known_number(table: pa.Table) -> None:
         raise ValueError(f"schema number {written!r}")
     if int(written) > SCHEMA_NUMBER:
         raise NewerSchemaError(f"schema {written.decode()}; this one knows {SCHEMA_NUMBER}")
+
+
+def _alike(one: pa.DataType, other: pa.DataType) -> bool:
+    """Return whether values of one type may stand for those of another: numbers, or the same.
+
+    A column without values fits all.
+    """
+    if pa.types.is_list(one) and pa.types.is_list(other):
+        return _alike(one.value_type, other.value_type)
+    numbers = all(pa.types.is_integer(e) or pa.types.is_floating(e) for e in (one, other))
+    return numbers or one == other or pa.types.is_null(one)
 
 
 def _before_outcome(table: pa.Table) -> list[str]:

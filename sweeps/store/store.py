@@ -38,6 +38,8 @@ from sweeps.store.standing import Standing, standings_in
 log = logging.getLogger(__name__)
 
 TABLE, MANIFEST, PROBE = "table.parquet", "manifest.json", ".writable"
+UNTYPED = "untyped"
+"""In a manifest: the table was derived without knowing the type of the trials."""
 TRIAL, CHECK = ["trial_id"], ["trial_id", "update"]
 """Keys of the table and of the history."""
 PROBE_BYTES = 2**16
@@ -187,6 +189,9 @@ class Store:
         Where there are thousands of parts, the small ones are merged first. Writes
         nothing where all is up to date. May be killed at any point.
 
+        Where the type of the trials is not known, the table has the columns that its parts
+        have, and whoever knows the type derives it anew.
+
         Returns:
             The address of the table.
 
@@ -194,7 +199,9 @@ class Store:
             StoreError: If the table cannot be written.
         """
         try:
-            for parts, key in ((self.history_parts, CHECK), (self.parts, TRIAL)):
+            # Without the type nobody knows what a column that a part lacks stands for.
+            typed = self.columns.kind is not None
+            for parts, key in ((self.history_parts, CHECK), (self.parts, TRIAL)) * typed:
                 merge_small(parts, key)
             self._derive()
         except OSError as error:
@@ -220,7 +227,8 @@ class Store:
             derived = Read(self.parts.read([]).table, {}, {})
         new = self.parts.read(name for name in names if name not in derived.hashes)
         _warn(new.damages.values())
-        table = furthest(self.results.concat([derived.table, new.table]), TRIAL)
+        both = self.results.concat([derived.table, new.table])
+        table = furthest(both, TRIAL, typed=self.columns.kind is not None)
         return Read(table, {**derived.hashes, **new.hashes}, new.damages)
 
     def _derived(self) -> Read | None:
@@ -230,6 +238,8 @@ class Store:
             data = self.place.read(TABLE)
             hashes = dict(manifest["parts"])
             if sha256(data) != manifest["table"] or not hashes:
+                return None
+            if manifest.get(UNTYPED) and self.columns.kind is not None:
                 return None
             return Read(self.results.conformed(parsed(data)), hashes, {})
         except (OSError, ValueError, KeyError, TypeError):
@@ -241,7 +251,9 @@ class Store:
             return
         current = self._current()
         table = self.results.serialised(current.table)
-        manifest = {"table": sha256(table), "parts": current.hashes}
+        manifest: dict[str, Any] = {"table": sha256(table), "parts": current.hashes}
+        if self.columns.kind is None:
+            manifest[UNTYPED] = True
         text = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
         for name, data in ((TABLE, table), (MANIFEST, text)):
             if not _is(self.place, name, data):

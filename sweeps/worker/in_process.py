@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sweeps.plan.packs import Pack
 from sweeps.worker.assignment import Assignment, Parcel
 from sweeps.worker.progress import Progress
-from sweeps.worker.scheduler import Listener, Setup
+from sweeps.worker.scheduler import Listener, Setup, require
 
 MAX_FAILURES = 3
 """How often a pack is started again whose worker has died."""
@@ -21,8 +21,23 @@ MAX_FAILURES = 3
 
 @contextmanager
 def in_process(setup: Setup) -> Generator["InProcess"]:
-    """Start the scheduler: there is nothing to start."""
+    """Start the scheduler: there is nothing to start.
+
+    Raises:
+        SweepError: If this machine lacks what a trial takes.
+    """
+    require(setup.resources, _found(setup), "this machine")
     yield InProcess(setup.workers)
+
+
+def _found(setup: Setup) -> dict[str, float]:
+    """Return the cores that the run was given, and this machine's GPUs."""
+    found = {"CPU": setup.workers * setup.resources.cpus}
+    if setup.resources.gpus:
+        import torch
+
+        found["GPU"] = torch.cuda.device_count()
+    return found
 
 
 @dataclass(frozen=True)
@@ -54,13 +69,13 @@ class Turn:
     def __init__(self, assignment: Assignment, pack: Pack) -> None:
         """Begin the pack."""
         self._assignment, self._pack, self._failures = assignment, pack, 0
-        self._progress = self._begin()
+        self._progress = self._reports()
 
     def take(self, listener: Listener) -> bool:
         """Train until the next report; return whether the pack goes on."""
         try:
             progress = next(self._progress, None)
-        except Exception as error:  # noqa: BLE001 - a worker that died
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a worker that died
             return self._died(error, listener)
         if progress is None:
             return False
@@ -69,16 +84,17 @@ class Turn:
 
     def end(self) -> None:
         """Stop in the middle of the pack: the trial under way keeps a checkpoint."""
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):
             self._progress.close()
 
-    def _begin(self) -> Generator[Progress]:
-        return self._assignment.worker().train(self._pack)
+    def _reports(self) -> Generator[Progress]:
+        """Train the pack in a worker of its own; that it cannot be built is its death too."""
+        yield from self._assignment.worker().train(self._pack)
 
-    def _died(self, error: Exception, listener: Listener) -> bool:
+    def _died(self, error: BaseException, listener: Listener) -> bool:
         self._failures += 1
         if self._failures <= MAX_FAILURES:
-            self._progress = self._begin()
+            self._progress = self._reports()
             return True
         text = "".join(traceback.format_exception(error))
         listener.gave_up(self._pack.number, f"{type(error).__name__}: {error}", text)

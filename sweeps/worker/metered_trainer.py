@@ -44,9 +44,15 @@ class MeteredTrainer:
         """The trainer's."""
         return self.trainer.device
 
+    @property
+    def in_place(self) -> bool:
+        """The trainer's."""
+        return self.trainer.in_place
+
     def numerics_id(self, trial: Any) -> str:
         """Return the trainer's."""
-        return self.trainer.numerics_id(trial)
+        with self._printing_kept():
+            return self.trainer.numerics_id(trial)
 
     def start(self, trial: Any) -> State:
         """Start a trial, counted as updates."""
@@ -67,7 +73,8 @@ class MeteredTrainer:
 
     def outcome(self, trial: Any, checks: Sequence[Check]) -> Outcome | None:
         """Return the trainer's; too cheap to be measured."""
-        return self.trainer.outcome(trial, checks)
+        with self._printing_kept():
+            return self.trainer.outcome(trial, checks)
 
     def summary(
         self, trial: Any, state: State, checks: Sequence[Check], outcome: Outcome
@@ -88,11 +95,19 @@ class MeteredTrainer:
         """Add the CPU time of a block; keep what it prints."""
         began = self.clock()
         try:
-            with redirect_stdout(self.printed), redirect_stderr(self.printed):
+            with self._printing_kept():
                 yield
         finally:
             spent = getattr(self.spent, part) + self.clock() - began
             setattr(self.spent, part, spent)
+
+    @contextmanager
+    def _printing_kept(self) -> Generator[None]:
+        """Keep what a block prints, the end of it where it is much."""
+        try:
+            with redirect_stdout(self.printed), redirect_stderr(self.printed):
+                yield
+        finally:
             if self.printed.tell() > MOST_PRINTED:
                 kept = self.take_printed()[-MOST_PRINTED // 2 :]
                 self.printed.write(kept)

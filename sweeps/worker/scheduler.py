@@ -6,13 +6,14 @@
 The driver knows this protocol alone. Both are held to one contract suite.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, Protocol
 
 from cluster.processes import Offspring
+from sweeps.errors import SweepError
 from sweeps.spec.trial_type import Resources
 from sweeps.worker.assignment import Assignment, Parcel
 from sweeps.worker.progress import Progress
@@ -85,6 +86,26 @@ class Setup:
     """Told of every process that is started."""
     lost: Callable[[str], NoReturn]
     """Called where the scheduler's processes have gone, with what happened."""
+
+
+def require(resources: Resources, found: Mapping[str, float], whose: str) -> None:
+    """Refuse to begin where no worker could ever start.
+
+    Args:
+        resources: What a worker takes.
+        found: What there is, as "CPU" and "GPU".
+        whose: What has it, for a person.
+
+    Raises:
+        SweepError: Naming what a worker takes, and what there is.
+    """
+    for name, wanted in (("CPU", resources.cpus), ("GPU", resources.gpus)):
+        if wanted > found.get(name, 0):
+            raise SweepError(
+                f"A worker takes {wanted:g} {name}s, but {whose} has "
+                f"{found.get(name, 0):g} here. Ask for less in the trials' "
+                f"`{name.lower()}s`, or run on another machine."
+            )
 
 
 Start = Callable[[Setup], AbstractContextManager[Scheduler]]

@@ -47,7 +47,8 @@ def training(
     Yields:
         The position every `chunk_s` seconds, about, and at the end. Closing the iterator
         saves a checkpoint, one that survives a power failure if more than a second of work
-        is in it.
+        is in it. Where a trainer raises that works in place, the last checkpoint stays:
+        nobody knows how far the state was changed.
 
     Raises:
         ValueError: If the budget is not a positive multiple of `check_every`.
@@ -59,11 +60,14 @@ def training(
     position = kept or Position(0, trainer.start(trial))
     chunk = FIRST_CHUNK
     cheap_until = 0.0 if kept else time.monotonic() + CHEAP_S
+    spoiled = False
     try:
         yield position
         yielded_at = saved_at = time.monotonic()
         while not finished(trial, position, trainer, budget):
+            spoiled = trainer.in_place
             position, chunk = _advanced(trial, position, trainer, chunk, chunk_s)
+            spoiled = False
             if time.monotonic() - saved_at >= checkpoint_every_s:
                 saved.save(name, numerics_id, position)
                 kept, saved_at = position, time.monotonic()
@@ -72,7 +76,7 @@ def training(
                 yield position
                 yielded_at = time.monotonic()
     finally:
-        if position is not kept:
+        if position is not kept and not spoiled:
             durable = time.monotonic() >= cheap_until
             saved.save(name, numerics_id, position, durable=durable)
 

@@ -151,11 +151,14 @@ class PackRun:
         except UnwritableError:
             raise
         except Exception as error:  # noqa: BLE001 - the one place; see the module
+            self._record_printed(trial)
             self._record(_failure(trial, error))
             self.progress = _ended(self.progress, "failed")
             return
-        finally:
+        except BaseException:  # stopped in the middle
             self._record_printed(trial)
+            raise
+        self._record_printed(trial)
         self.finished.append((trial, result))
         if result.outcome != "unsolved":
             self.ended.append(trial)

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import Walk
 
 from rnnlab import TemporalOrder, Trial
+from sweeps.store.trial_id import id_of
 
 GOLDEN = Path(__file__).parent / "trial_ids.json"
 
@@ -49,6 +51,38 @@ def test_numbers_are_hashed_by_the_type_of_their_field(trial: Trial) -> None:
         trial, lr=float(trial.lr), omega_weight=float(trial.omega_weight)
     )
     assert as_floats.trial_id == trial.trial_id
+
+
+walks = st.builds(
+    Walk,
+    seed=st.integers(0, 2),
+    width=st.sampled_from([4, 5]),
+    lr=st.sampled_from([0.1, 1, 1.0, 2]),
+    noise=st.sampled_from([0.5, 0, -0.0]),
+)
+
+
+@given(walks, walks)
+def test_own_trials_are_equal_exactly_where_their_ids_are(a: Walk, b: Walk) -> None:
+    assert (a == b) == (id_of(a) == id_of(b))
+    assert id_of(dataclasses.replace(a)) == id_of(a)
+
+
+@given(trials)
+def test_a_trial_that_names_itself_is_asked(trial: Trial) -> None:
+    assert id_of(trial) == trial.trial_id
+
+
+def test_ids_of_own_trials_never_change() -> None:
+    """Results are kept under them; other classes of the same fields have others."""
+    assert id_of(Walk()) == "0cc1c54224d3e21d83ee5f5c10cb1572"
+    assert id_of(Walk(lr=1, seed=3)) == "d5969caff22a4f91392e9cdabae555e4"
+
+    @dataclasses.dataclass(frozen=True)
+    class Run:
+        seed: int = 0
+
+    assert id_of(Run()) != id_of(Walk())
 
 
 def test_published_ids_never_change() -> None:

@@ -12,7 +12,9 @@ from small import trial
 from rnnlab import TemporalOrder, Trial
 from sweeps.errors import UnknownNameError, WhereError
 from sweeps.spec.where import parse, select
+from sweeps.store.columns import Columns
 
+TYPES = Columns(Trial).trial_types()
 TRIALS = [
     Trial(task=TemporalOrder(length=length), init=init, seed=seed, clip_norm=clip)
     for length in (50, 100)
@@ -128,7 +130,7 @@ def test_a_selection_is_what_python_would_select(text: str) -> None:
 )
 def test_anything_else_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(WhereError) as caught:
-        parse(text)
+        parse(text, TYPES)
     assert "\n" not in str(caught.value)
 
 
@@ -158,7 +160,7 @@ def test_what_is_refused_is_never_executed(tmp_path: Path) -> None:
 )
 def test_what_is_nested_too_deeply_is_refused_like_the_rest(text: str) -> None:
     with pytest.raises((WhereError, UnknownNameError)):
-        parse(text)
+        parse(text, TYPES)
 
 
 def test_what_is_nested_in_many_ways_is_selected_by_or_refused() -> None:
@@ -187,7 +189,7 @@ def test_what_is_nested_deeply_is_read(depth: int) -> None:
 )
 def test_a_misspelt_column_names_the_nearest(text: str, near: str) -> None:
     with pytest.raises(UnknownNameError, match=f"Did you mean {near}"):
-        parse(text)
+        parse(text, TYPES)
 
 
 def test_one_trial_is_selected_by_its_id() -> None:

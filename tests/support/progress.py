@@ -24,7 +24,7 @@ def snapshot_of(number: int) -> Snapshot:
     """A snapshot of a run whose pack `number` has reported once."""
     found = tracker()
     name = found.packs[number - 1].trials[0].trial_id
-    found.report(number, Progress(name, update=10, error_rate=0.5, made=10))
+    found.report(number, Progress(name, 10, "error_rate", 0.5, made=10))
     snapshot = found.snapshot()
     assert (snapshot.pid, snapshot.host) == (os.getpid(), socket.gethostname())
     return snapshot

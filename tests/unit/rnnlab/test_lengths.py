@@ -11,7 +11,7 @@ from rnnlab.data import GROUP, draw_batch
 from rnnlab.engines.plain import Plain
 from rnnlab.rng import TEST
 from rnnlab.state import State
-from rnnlab.train import errors_by_length, train, training
+from rnnlab.train import Training, errors_by_length, train
 
 ENGINE = Plain()
 EASY = Trial(
@@ -55,9 +55,12 @@ def counted_slowly(one: Trial, state: State, length: int) -> int:
 
 def test_a_test_counts_every_wrong_sequence() -> None:
     one = replace(EASY, stop="below_1_percent")
-    *_, state = training(one, budget=20_000, engine=ENGINE)
-    found = errors_by_length(one, state, ENGINE)
+    training = Training.fresh(one)
+    while not training.ended(20_000):
+        training = training.advanced(ENGINE, 100)
+    found, state = errors_by_length(one, training.state, ENGINE), training.state
     assert found == tuple(counted_slowly(one, state, n) for n in one.test_lengths)
+    assert training.result(ENGINE).test_errors == found
 
 
 def test_what_is_not_solved_is_not_tested() -> None:

@@ -233,7 +233,7 @@ EDITS = {
     "a formula": ("omega.py", "squared >= VALID_BOUND", "squared > VALID_BOUND", OF_PLAIN),
     "random numbers": ("rng.py", "ROUNDS = 10", "ROUNDS = 9", ALL),
     "the loop": ("train.py", "SUCCESS_BELOW = 100", "SUCCESS_BELOW = 200", ALL),
-    "the rule of a stop": ("state.py", "c.errors == 0", "c.errors <= 0", ALL),
+    "the rule of a stop": ("train.py", "each.errors == 0", "each.errors <= 0", ALL),
     "what tasks share": ("tasks/task.py", "LONGEST = 100_000", "LONGEST = 100", ALL),
     "a task that others import": (
         "tasks/addition.py",
@@ -247,7 +247,12 @@ EDITS = {
         "PATTERNS_COUNTED = 999",
         {each for each in ALL if each.endswith("Memorisation")},
     ),
-    "what only stores": ("checkpoint.py", "import io", "import io as io", set[str]()),
+    "what only describes": (
+        "trainer.py",
+        'headline = "error_rate"',
+        'headline = "loss"',
+        set[str](),
+    ),
     "words": (
         "rng.py",
         "ROUNDS = 10",

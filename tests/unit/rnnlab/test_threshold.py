@@ -4,11 +4,11 @@ import math
 from dataclasses import replace
 
 import pytest
-from small import checkpoints, trial
+from small import trial
 
 from rnnlab import Trial
 from rnnlab.engines.plain import Plain
-from rnnlab.threshold import CHECKS, SEEDS, references, threshold, unmeasured
+from rnnlab.threshold import MEASURED_CHECKS, SEEDS, references, threshold, unmeasured
 from rnnlab.train import train
 
 ENGINE = Plain()
@@ -17,7 +17,7 @@ RELATIVE = replace(trial(seed=4), clip_norm=0.3, clip_multiple=2.0, clip_by="val
 
 def mean_norm(one: Trial) -> float:
     """Train a trial for ten checks and average what they say of its norms."""
-    found = train(one, budget=CHECKS * one.check_every, engine=ENGINE)
+    found = train(one, budget=MEASURED_CHECKS * one.check_every, engine=ENGINE)
     return sum(check.grad_norm_mean for check in found.checks) / len(found.checks)
 
 
@@ -51,24 +51,6 @@ def test_it_is_measured_once_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unmeasured(RELATIVE, ENGINE) == references(RELATIVE)
     train(RELATIVE, budget=20, engine=ENGINE)
     assert unmeasured(replace(RELATIVE, seed=9, clip_multiple=5.0), ENGINE) == []
-
-
-def test_interrupted_while_measuring_and_resumed_is_the_same(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from rnnlab.train import training
-
-    whole = train(RELATIVE, budget=40, engine=ENGINE)
-    for stop_after in (1, 2, 20, 60):
-        monkeypatch.setattr("rnnlab.threshold._norms", {})
-        kept = checkpoints(tmp_path_factory.mktemp("kept"))
-        states = training(RELATIVE, budget=40, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
-        for _ in range(stop_after):
-            if next(states, None) is None:
-                break
-        states.close()
-        monkeypatch.setattr("rnnlab.threshold._norms", {})
-        assert train(RELATIVE, budget=40, engine=ENGINE, checkpoint=kept) == whole
 
 
 def test_without_a_multiple_the_threshold_is_the_one_given() -> None:

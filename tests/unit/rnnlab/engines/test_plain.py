@@ -95,7 +95,7 @@ def test_it_computes_in_the_precision_asked_for(dtype: torch.dtype) -> None:
 
 
 def test_the_numerics_id_names_precision_and_engine() -> None:
-    one = Plain().numerics_id(Trial())
-    assert one.startswith("plain-")
-    assert one == Plain().numerics_id(Trial())
-    assert one != Plain(dtype=torch.float64).numerics_id(Trial())
+    found = Plain().numerics_id(Trial())
+    assert found.startswith("plain-")
+    assert found == Plain().numerics_id(Trial())
+    assert found != Plain(dtype=torch.float64).numerics_id(Trial())

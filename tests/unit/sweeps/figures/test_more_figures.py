@@ -8,28 +8,29 @@ import pandas as pd
 import pytest
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-from small import result
+from small import RECURRENT, result
 
-from rnnlab import Outcome, Result, Trial
+from rnnlab import Outcome, Trial
 from sweeps.experiments import any_length, clip_threshold, pathological
 from sweeps.report.frames import as_of
 from sweeps.statistics import wilson
-from sweeps.store.columns import history_rows, result_columns, trial_columns
+from sweeps.store.result import Result
 
 
 def table(pairs: list[tuple[Trial, Result]]) -> pd.DataFrame:
-    rows = [{**trial_columns(one), **result_columns(found)} for one, found in pairs]
-    columns = [*trial_columns(Trial()), *result_columns(result(Trial()))]
+    rows = [{**RECURRENT.columns.of_trial(one), **found.row()} for one, found in pairs]
+    columns = [*RECURRENT.columns.of_trial(Trial()), *result(Trial()).row()]
     return pd.DataFrame(rows, columns=None if rows else columns)
 
 
 def history(pairs: list[tuple[Trial, Result]]) -> pd.DataFrame:
-    rows = [row for _, found in pairs for row in history_rows(found)]
-    return pd.DataFrame(rows or history_rows(result(Trial())))
+    rows = [row for _, found in pairs for row in found.history()]
+    return pd.DataFrame(rows or result(Trial()).history())
 
 
-def ended(of: Trial, outcome: Outcome, updates: int) -> Result:
-    return result(of, updates, outcome)
+def ended(of: Trial, outcome: Outcome, updates: int, **summary: Any) -> Result:
+    found = result(of, updates, outcome)
+    return replace(found, summary={**found.summary, **summary})
 
 
 def words(figure: Figure) -> str:
@@ -41,7 +42,7 @@ def words(figure: Figure) -> str:
 def test_a_line_of_any_length_is_the_errors_of_one_model() -> None:
     trials = any_length.sweep.trials
     solved = [
-        (one, replace(ended(one, "solved", 30), test_errors=errors))
+        (one, ended(one, "solved", 30, test_errors=errors))
         for one, errors in zip(trials[::6], [(0,) * 10, (5,) * 9 + (1234,)], strict=False)
     ]
     unsolved = [(trials[1], ended(trials[1], "unsolved", 40))]
@@ -75,7 +76,7 @@ def test_problems_show_success_and_every_error_on_the_way() -> None:
     lines = [line for line in right.lines if len(np.asarray(line.get_xdata())) == 3]
     assert len(lines) == 4
     assert np.asarray(lines[0].get_xdata()).tolist() == [10, 20, 30]
-    expected = [check.error_rate for check in pairs[0][1].checks]
+    expected = [check["error_rate"] for check in pairs[0][1].checks]
     assert np.asarray(lines[0].get_ydata()).tolist() == expected
     said = words(figure)
     assert "2 of 4, 1 missing" in said
@@ -145,7 +146,7 @@ def test_where_half_are_not_solved_the_median_is_beyond_the_budget() -> None:
 
 def test_a_model_that_was_solved_later_than_the_budget_is_not_drawn() -> None:
     one = any_length.sweep.trials[0]
-    found = table([(one, replace(ended(one, "solved", 30), test_errors=(0,) * 10))])
+    found = table([(one, ended(one, "solved", 30, test_errors=(0,) * 10))])
     drawn = any_length.draw(as_of(found, 20)).axes[0]
     assert not [line for line in drawn.lines if len(np.asarray(line.get_xdata())) == 10]
     assert as_of(found, 20)["test_errors"].tolist() == [None]

@@ -1,6 +1,7 @@
 """Figures show k of n with Wilson intervals, and say what is missing."""
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from small import result, store
+from small import RECURRENT, result, store
 
 from rnnlab import Outcome, Trial
 from sweeps.experiments import figure7_more_seeds
@@ -20,14 +21,13 @@ from sweeps.figures import save
 from sweeps.report.frames import as_of
 from sweeps.statistics import wilson
 from sweeps.storage.folder import Folder
-from sweeps.store.columns import result_columns, trial_columns
 
 mpl.use("agg")
 
 
-def table(trials: list[Trial], outcomes: list[Outcome]) -> pd.DataFrame:
+def table(trials: Sequence[Trial], outcomes: list[Outcome]) -> pd.DataFrame:
     rows = [
-        {**trial_columns(each), **result_columns(result(each, 30, outcome))}
+        {**RECURRENT.columns.of_trial(each), **result(each, 30, outcome).row()}
         for each, outcome in zip(trials, outcomes, strict=True)
     ]
     return pd.DataFrame(rows)

@@ -1,31 +1,48 @@
 """Adopted, a checkpoint of earlier numerics is gone on from; only after equal bits were seen."""
 
-from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from commands import write_experiment
-from rnnlab.checkpoint import name_of
-from small import result
-from sweeps.attempts import events
-from sweeps.changes import changes
-from sweeps.selection import Chosen, Selection, plan_of, resolve
+from small import RECURRENT, result
 
 from rnnlab import Trial
-from rnnlab.engines import choose
-from rnnlab.state import State
-from rnnlab.train import result_of, train, training
 from sweeps.cli import call
-from sweeps.store import Store
+from sweeps.plan.plan import plan_of
+from sweeps.run.code_changes import changes
+from sweeps.spec.selection import Chosen, Selection, resolve
+from sweeps.store.attempts import events
+from sweeps.store.checkpoints import Checkpoints, Position, name_of
+from sweeps.store.result import Result
+from sweeps.store.store import Store
+from sweeps.worker.training import result_of, training
 
-ENGINE = choose()
+TRAINER = RECURRENT.described.trainer("fused_cpu", "cpu")
 EARLIER = "fused_cpu-earlier"
 BUDGET = 400
 
 
-def last_state(one: Trial, budget: int) -> State:
-    return deque(training(one, budget=budget, engine=ENGINE), maxlen=1).pop()
+def last_position(
+    one: Trial, budget: int = BUDGET, checkpoints: Checkpoints | None = None
+) -> Position:
+    *_, last = training(one, budget=budget, trainer=TRAINER, checkpoints=checkpoints)
+    return last
+
+
+def trained(
+    one: Trial, budget: int = BUDGET, checkpoints: Checkpoints | None = None
+) -> Result:
+    return result_of(one, last_position(one, budget, checkpoints), TRAINER, budget)
+
+
+def ours(chosen: Chosen) -> str:
+    return TRAINER.numerics_id(chosen.trials[0])
+
+
+def all_of(chosen: Chosen, numerics_id: str) -> dict[str, str]:
+    """The numerics of today, the same for each trial."""
+    return dict.fromkeys((one.trial_id for one in chosen.trials), numerics_id)
 
 
 def forget(store: Store) -> None:
@@ -39,12 +56,12 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
     """Trials that earlier code trained, to the same bits; all have checkpoints."""
     monkeypatch.chdir(write_experiment(tmp_path, budget=BUDGET).path)
     chosen = resolve(Selection(experiment="./small.py"))
-    store = Store(chosen.place)
+    store = chosen.store
     for one in chosen.trials:
-        state = last_state(one, BUDGET)
-        made = replace(result_of(one, state, ENGINE, BUDGET), numerics_id=EARLIER)
+        position = last_position(one)
+        made = replace(result_of(one, position, TRAINER, BUDGET), numerics_id=EARLIER)
         store.commit([(one, made)])
-        store.checkpoints.save(one, EARLIER, state)
+        store.checkpoints.save(one.trial_id, EARLIER, position)
     return chosen
 
 
@@ -61,25 +78,25 @@ def test_adopted_checkpoints_are_gone_on_from_to_the_same_bits(
     assert f"{count} checkpoints of earlier numerics were adopted" in said.err
     assert f"{count} equal, 0 different, 0 not comparable" in said.out
     assert f"was made by {EARLIER}; here and now it would be" in said.out
-    one, checkpoints = begun.trials[0], Store(begun.place).checkpoints
-    kept = checkpoints.load(one, ENGINE.numerics_id(one))
+    one, checkpoints = begun.trials[0], begun.store.checkpoints
+    kept = checkpoints.load(one.trial_id, ours(begun))
     assert kept is not None
     assert kept.update == BUDGET
-    further = train(one, budget=2 * BUDGET, engine=ENGINE, checkpoint=checkpoints)
-    assert further == train(one, budget=2 * BUDGET, engine=ENGINE)
+    further = trained(one, 2 * BUDGET, checkpoints)
+    assert further == trained(one, 2 * BUDGET)
 
 
 def test_the_next_run_says_that_the_numerics_are_the_same(begun: Chosen) -> None:
-    work, log = plan_of(begun), Store(begun.place).attempts
+    work, log = plan_of(begun), begun.store.attempts
     assert (
         "the numerics have changed"
-        in changes(work, events(log), {ENGINE.numerics_id(work.trials[0])}, None)[0]
+        in changes(work, events(log), all_of(begun, ours(begun)), None)[0]
     )
     assert verify_and_adopt() == 0
-    assert changes(work, events(log), {ENGINE.numerics_id(work.trials[0])}, None) == []
+    assert changes(work, events(log), all_of(begun, ours(begun)), None) == []
     assert (
         "the numerics have changed"
-        in changes(work, events(log), {"fused_cpu-later"}, None)[0]
+        in changes(work, events(log), all_of(begun, "fused_cpu-later"), None)[0]
     )
 
 
@@ -89,35 +106,36 @@ def test_what_was_adopted_twice_is_the_same_thrice() -> None:
         {"event": "adopted", "earlier": "a", "numerics_id": "b"},
         {"event": "adopted", "earlier": "b", "numerics_id": "c"},
     ]
-    work = plan_of(resolve(Selection(experiment="figure7", results="/nonexistent")))
-    assert changes(work, log, {"c"}, None) == []
-    assert changes(work, log[::2], {"c"}, None)
+    chosen = resolve(Selection(experiment="figure7", results="/nonexistent"))
+    work, now = plan_of(chosen), all_of(chosen, "c")
+    assert changes(work, log, now, None) == []
+    assert changes(work, log[::2], now, None)
 
 
 def test_one_unequal_trial_adopts_nothing(
     begun: Chosen, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store, one = Store(begun.place), begun.trials[0]
+    store, one = begun.store, begun.trials[0]
     forget(store)
     forged = replace(result(one, BUDGET), engine="fused_cpu", numerics_id=EARLIER)
     store.commit([(one, forged)])
-    before = store.checkpoints.files.read(name_of(one))
+    before = store.checkpoints.files.read(name_of(one.trial_id))
     assert verify_and_adopt() == 2
     said = capsys.readouterr().err
     assert (
         f"Nothing is adopted: 1 of 1 trials came out otherwise, first {one.trial_id}"
         in said
     )
-    assert store.checkpoints.files.read(name_of(one)) == before
+    assert store.checkpoints.files.read(name_of(one.trial_id)) == before
 
 
 def test_where_nothing_is_of_other_numerics_it_is_said(
     begun: Chosen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert verify_and_adopt() == 0
-    store, one = Store(begun.place), begun.trials[0]
+    store, one = begun.store, begun.trials[0]
     forget(store)
-    store.commit([(one, train(one, budget=BUDGET, engine=ENGINE))])
+    store.commit([(one, trained(one))])
     assert verify_and_adopt() == 2
     assert "made by the numerics of today" in capsys.readouterr().err
 
@@ -125,11 +143,11 @@ def test_where_nothing_is_of_other_numerics_it_is_said(
 def test_damaged_and_missing_checkpoints_are_left_to_the_next_run(
     begun: Chosen, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = Store(begun.place).checkpoints.files
+    files = begun.store.checkpoints.files
     first, second, *_ = begun.trials
-    files.replace(name_of(first), b"torn")
-    files.remove(name_of(second))
+    files.replace(name_of(first.trial_id), b"torn")
+    files.remove(name_of(second.trial_id))
     assert verify_and_adopt(sample=1) == 0
-    told = f"{len(begun.trials) - 2} checkpoints of earlier numerics were adopted"
-    assert told in capsys.readouterr().err
-    assert files.read(name_of(first)) == b"torn"
+    said = f"{len(begun.trials) - 2} checkpoints of earlier numerics were adopted"
+    assert said in capsys.readouterr().err
+    assert files.read(name_of(first.trial_id)) == b"torn"

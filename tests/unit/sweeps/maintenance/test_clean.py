@@ -6,21 +6,19 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import write_experiment
 from progress import snapshot_of
 from small import checkpoints, path_of, result, table_bytes
 
-from rnnlab.state import State
-from rnnlab.train import fresh
 from sweeps.cli import call
 from sweeps.errors import SweepError
 from sweeps.maintenance.clean import clean
 from sweeps.monitor.snapshot import write_snapshot
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.store.attempts import Attempts
-from sweeps.store.events import Started
-from sweeps.store.store import Store
+from sweeps.store.checkpoints import Position
 
 
 @pytest.fixture
@@ -28,15 +26,15 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
     """Four trials: one solved, one unsolved, two under way; and all sorts of rubbish."""
     monkeypatch.chdir(write_experiment(tmp_path, budget=400).path)
     found = resolve(Selection(experiment="./small.py"))
-    kept = Store(found.place)
+    kept = found.store
     solved, unsolved, *_ = found.trials
     kept.commit([(solved, result(solved, 400, "solved"))])
     kept.commit([(unsolved, result(unsolved, 400))])
     Attempts(kept.attempts).record(Started(trial_id="a"))
     folder = path_of(kept)
     for each in found.trials:
-        state = State(fresh(each).parameters, update=400)
-        checkpoints(folder / "checkpoints").save(each, "plain-1", state)
+        position = Position(400, {"x": np.arange(9.0)})
+        checkpoints(folder / "checkpoints").save(each.trial_id, "plain-1", position)
     last = folder / "checkpoints" / f"{found.trials[3].trial_id}.npz"
     last.write_bytes(last.read_bytes()[:-3])
     kept.compact()
@@ -53,7 +51,7 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
 
 
 def files(chosen: Chosen) -> set[str]:
-    folder = path_of(Store(chosen.place))
+    folder = path_of(chosen.store)
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
@@ -76,7 +74,7 @@ def test_looking_changes_nothing_and_counts_every_kind(chosen: Chosen) -> None:
 
 
 def test_what_is_removed_is_derived_or_abandoned(chosen: Chosen) -> None:
-    kept = Store(chosen.place)
+    kept = chosen.store
     table, standings, before = table_bytes(kept), kept.standings(), files(chosen)
     removed = clean(chosen, remove=True)
     gone = before - files(chosen)

@@ -2,23 +2,25 @@
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
-from rnnlab.checkpoint import name_of
-from small import checkpoints, path_of, result, store, table_bytes, trial
+from small import Walk, checkpoints, path_of, result, store, table_bytes, trial
 
-from rnnlab import Result, Trial
-from rnnlab.state import State
-from rnnlab.train import fresh
+from rnnlab import Trial
 from sweeps.cli import call
 from sweeps.errors import NondeterminismError, SweepError
 from sweeps.maintenance.merge import merge
 from sweeps.store.attempts import Attempts
-from sweeps.store.events import Started
+from sweeps.store.checkpoints import Position, name_of
+from sweeps.store.result import Result
 from sweeps.store.store import Store
+from sweeps.store.trial_id import id_of
 
-TRIALS = [trial(seed) for seed in range(6)]
+NAME = trial(5).trial_id
 
 
 def finished(*seeds: int, updates: int = 20) -> list[tuple[Trial, Result]]:
@@ -82,15 +84,15 @@ def test_the_further_checkpoint_of_the_same_numerics_is_kept(
     two: tuple[Store, Store], there: tuple[str, int] | None, taken: bool
 ) -> None:
     def keep(kept: Store, numerics_id: str, update: int) -> bytes:
-        state = State(fresh(trial(5)).parameters, update=update)
-        checkpoints(path_of(kept) / "checkpoints").save(trial(5), numerics_id, state)
-        return (kept.place / "checkpoints").read(name_of(trial(5)))
+        position = Position(update, {"x": np.arange(9.0)})
+        checkpoints(path_of(kept) / "checkpoints").save(NAME, numerics_id, position)
+        return (kept.place / "checkpoints").read(name_of(NAME))
 
     a, b = two
     ours, theirs = keep(a, "plain-1", 20), keep(b, *there) if there else b""
     found = merge([a.place.address], b.place.address)
     assert found.checkpoints == taken
-    assert (b.place / "checkpoints").read(name_of(trial(5))) == (ours if taken else theirs)
+    assert (b.place / "checkpoints").read(name_of(NAME)) == (ours if taken else theirs)
 
 
 def test_a_damaged_part_there_is_set_aside_and_comes_in_again(
@@ -126,3 +128,80 @@ def test_the_command_says_what_came_in(
     assert "1 parts" in capsys.readouterr().out
     assert call(["merge", words[0]]) == 2
     assert "at least two folders" in capsys.readouterr().err
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slow(Walk):
+    """A user's trial with a later field."""
+
+    momentum: float = 0.0
+
+
+def own(one: Walk, distance: float | None) -> tuple[Walk, Result]:
+    check = {"update": 10, "distance": distance}
+    made = Result(
+        trial_id=id_of(one),
+        outcome="unsolved",
+        updates=10,
+        summary={"distance": distance, "note": None},
+        engine=None,
+        numerics_id="Slow-1",
+        checks=(check,),
+    )
+    return one, made
+
+
+def test_own_trials_are_joined_without_the_experiments_file(tmp_path: Path) -> None:
+    """All that is there is kept, and who has the file sees one machine's results."""
+    pairs = [
+        own(Slow(seed=3), 0.5),
+        own(Slow(seed=1, momentum=0.9), 2),
+        own(Slow(seed=2, width=8), None),
+    ]
+    whole = store(tmp_path / "whole", Slow)
+    whole.commit(pairs)
+    for place, pair in zip("abc", pairs, strict=True):
+        store(tmp_path / place, Slow).commit([pair])
+    found = merge([str(tmp_path / place) for place in "abc"], str(tmp_path / "all"))
+    assert (found.parts, found.trials, found.damaged) == (3, 3, ())
+    read = pq.read_table(tmp_path / "all" / "table.parquet")
+    kept = {row["seed"]: row for row in read.to_pylist()}
+    assert [kept[seed]["distance"] for seed in (3, 1, 2)] == [0.5, 2.0, None]
+    assert (kept[1]["momentum"], kept[2]["width"]) == (0.9, 8)
+    joined = store(tmp_path / "all", Slow)
+    assert joined.read().equals(whole.read())
+    assert table_bytes(joined) == table_bytes(whole)
+    assert joined.history().equals(whole.history())
+    before = (tmp_path / "all" / "manifest.json").read_bytes()
+    assert merge([str(tmp_path / "a")], str(tmp_path / "all")).parts == 0
+    assert (tmp_path / "all" / "manifest.json").read_bytes() == before
+
+
+def test_without_the_experiments_file_other_columns_are_no_contradiction(
+    tmp_path: Path,
+) -> None:
+    """A part lacks the columns that hold their default in all of its rows; others do not."""
+    one, other = own(Slow(seed=3), 0.5), own(Slow(seed=1, momentum=0.9), 0.5)
+    store(tmp_path / "a", Slow).commit([one])
+    store(tmp_path / "b", Slow).commit([one, other])
+    assert (
+        merge([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "c")).trials == 2
+    )
+    store(tmp_path / "d", Slow).commit([own(Slow(seed=3), 0.75)])
+    with pytest.raises(NondeterminismError, match="differ in distance"):
+        merge([str(tmp_path / "d")], str(tmp_path / "c"))
+
+
+def test_without_the_type_no_parts_are_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column that some parts lack may stand for any default."""
+    kept = store(tmp_path, Slow)
+    for seed, momentum in enumerate((0.0, 0.9)):
+        kept.commit([own(Slow(seed=seed, momentum=momentum), 0.5)])
+    monkeypatch.setattr("sweeps.store.compaction.merge_small.__defaults__", (1,))
+    Store(kept.place).compact()
+    assert len(kept.parts.names()) == 2
+    kept.compact()
+    assert len(kept.parts.names()) == 1
+    assert {row["momentum"] for row in kept.read().to_pylist()} == {0.0, 0.9}

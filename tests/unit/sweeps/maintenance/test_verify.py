@@ -7,20 +7,19 @@ from pathlib import Path
 
 import pytest
 from commands import write_experiment
-from small import result, store, trial
+from small import RECURRENT, result, store, trial
 
-from rnnlab import Result, Trial
-from rnnlab.engines import choose
-from rnnlab.train import train
+from rnnlab import Trial
 from sweeps.cli import call
 from sweeps.errors import SweepError
-from sweeps.maintenance.retrain import Kept, verify_one
+from sweeps.maintenance.retrain import Kept, differing, verify_one
 from sweeps.maintenance.verify import lines, sample
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.storage.folder import Folder
-from sweeps.store.store import Store
+from sweeps.store.result import Result
+from sweeps.worker.training import result_of, training
 
-ENGINE = choose()
+TRAINER = RECURRENT.described.trainer("fused_cpu", "cpu")
 DIVERGING = trial(5, lr=1e38)
 
 
@@ -33,14 +32,15 @@ def kept(one: Trial, made: Result, folder: Path) -> Kept:
 
 
 def trained(one: Trial, budget: int = 30) -> Result:
-    return train(one, budget=budget, engine=ENGINE)
+    *_, last = training(one, budget=budget, trainer=TRAINER)
+    return result_of(one, last, TRAINER, budget)
 
 
 @pytest.mark.parametrize("one", [trial(1), DIVERGING, replace(trial(2), omega_weight=2.0)])
 def test_what_was_trained_here_is_equal(one: Trial, tmp_path: Path) -> None:
     verified = verify_one(kept(one, trained(one), tmp_path))
     assert (verified.verdict, verified.differences) == ("equal", ())
-    assert verified.made_by == verified.ours == ENGINE.numerics_id(one)
+    assert verified.made_by == verified.ours == TRAINER.numerics_id(one)
 
 
 def test_the_last_bit_of_one_column_is_noticed(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_last_bit_of_an_earlier_check_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_result_that_was_made_up_is_different(tmp_path: Path) -> None:
-    forged = replace(result(trial(1), 20), numerics_id=ENGINE.numerics_id(trial(1)))
+    forged = replace(result(trial(1), 20), numerics_id=TRAINER.numerics_id(trial(1)))
     forged = replace(forged, engine="fused_cpu")
     verified = verify_one(kept(trial(1), forged, tmp_path))
     assert verified.verdict == "different"
@@ -84,18 +84,32 @@ def test_other_numerics_are_not_comparable_and_no_failure(
     assert verified.differences == ()
 
 
+def test_a_whole_number_in_a_column_of_others_is_equal(tmp_path: Path) -> None:
+    """Another trial measured a fraction, so the column holds floats."""
+    found = kept(trial(1), trained(trial(1)), tmp_path)
+    made = trained(trial(1))
+    whole = replace(made, summary={**made.summary, "omega": 2})
+    row = {**found.row, "omega": 2.0}
+    assert list(differing(replace(found, row=row), whole)) == []
+    assert list(differing(replace(found, row={**row, "omega": 3.0}), whole)) == [
+        "omega: kept 3.0, found 2.0"
+    ]
+    true = replace(made, summary={**made.summary, "omega": True})
+    assert list(differing(replace(found, row={**row, "omega": 1.0}), true))
+
+
 @pytest.fixture
 def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
     """Four trials of which three are finished."""
     monkeypatch.chdir(write_experiment(tmp_path, budget=400).path)
     chosen = resolve(Selection(experiment="./small.py"))
     finished = [(one, trained(one, 400)) for one in chosen.trials[:3]]
-    Store(chosen.place).commit(finished)
+    chosen.store.commit(finished)
     return chosen
 
 
 def test_a_sample_is_of_finished_trials_without_repetition(done: Chosen) -> None:
-    finished = set(Store(done.place).standings())
+    finished = set(done.store.standings())
     drawn = [{each.trial.trial_id for each in sample(done, 2, seed)} for seed in range(20)]
     assert all(len(each) == 2 and each <= finished for each in drawn)
     assert len({tuple(sorted(each)) for each in drawn}) == 3
@@ -120,10 +134,9 @@ def test_the_command_tells_equal_from_different_by_its_exit_code(
     assert "--seed 1 draws the same" in printed.err
 
     last = done.trials[3]
-    forged = replace(
-        result(last, 400), engine="fused_cpu", numerics_id=ENGINE.numerics_id(last)
-    )
-    Store(done.place).commit([(last, forged)])
+    ours = TRAINER.numerics_id(last)
+    forged = replace(result(last, 400), engine="fused_cpu", numerics_id=ours)
+    done.store.commit([(last, forged)])
     assert call([*words[:2], "--sample", "4", "--cpus", "2"]) == 1
     said = capsys.readouterr().out.splitlines()
     assert said[-1] == "4 trials trained again: 3 equal, 1 different, 0 not comparable"
@@ -150,6 +163,7 @@ def test_what_is_not_comparable_names_both_numerics() -> None:
                 "differences": (),
                 "made_by": "plain-1",
                 "ours": "plain-2",
+                "global_generators": (),
             }
         ],
     }

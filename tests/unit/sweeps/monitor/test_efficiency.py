@@ -1,23 +1,23 @@
 """Efficiency: what of the workers' time the engine had."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_up_events import session
 from small import trial
-from sweeps.worker.metered_engine import Metered
+from states import same
 
 from rnnlab import Trial
 from rnnlab.engines import choose
 from rnnlab.engines.plain import Plain
-from rnnlab.init import initial_parameters
 from rnnlab.state import State
-from rnnlab.train import train
+from rnnlab.trainer import RecurrentTrainer
 from sweeps.monitor.efficiency import Efficiency, of_events, told
 from sweeps.storage.folder import Folder
-from sweeps.store.attempts import Attempts, read_events
-from sweeps.store.events import Ended
+from sweeps.store.attempts import Attempts
+from sweeps.worker.metered_trainer import MeteredTrainer
 
 
 class Sleeping(Plain):
@@ -28,32 +28,46 @@ class Sleeping(Plain):
         return super().advance(trial, state, updates)
 
 
-def test_an_engine_that_is_metered_gives_what_it_gives_without() -> None:
-    engine = choose("plain")
-    metered = Metered(engine)
-    assert train(trial(), budget=20, engine=metered) == train(
-        trial(), budget=20, engine=engine
-    )
-    assert metered.name == engine.name
-    assert metered.numerics_id(trial()) == engine.numerics_id(trial())
+PLAIN = RecurrentTrainer(choose("plain"))
+
+
+def test_a_trainer_that_is_metered_gives_what_it_gives_without() -> None:
+    metered, one = MeteredTrainer(PLAIN), trial()
+    state, made, diverged = metered.advance(one, metered.start(one), 0, 10)
+    assert (made, diverged) == (10, False)
+    assert same(state, PLAIN.advance(one, PLAIN.start(one), 0, 10)[0])
+    check = {"update": 10, **metered.check(one, state, 10)}
+    assert check == {"update": 10, **PLAIN.check(one, state, 10)}
+    solved = {**check, "errors": 0, "sequences": 10_000}
+    assert metered.outcome(one, [check]) is None
+    assert metered.outcome(one, [solved]) == "solved"
+    summary = metered.summary(one, state, [check], "unsolved")
+    assert summary == PLAIN.summary(one, state, [check], "unsolved")
+    assert metered.engine == "plain"
+    assert metered.device == PLAIN.device
+    assert metered.numerics_id(one) == PLAIN.numerics_id(one)
 
 
 def test_updates_and_checks_are_told_apart() -> None:
-    metered = Metered(choose("plain"))
-    state = metered.advance(trial(), State(initial_parameters(trial())), 5)
+    metered, one = MeteredTrainer(PLAIN), trial()
+    state, _, _ = metered.advance(one, metered.start(one), 0, 10)
     assert metered.spent.update_s > 0
     assert metered.spent.check_s == 0
     before = metered.spent.update_s
-    metered.count_errors(trial(), state.parameters, index=1, stop_at=10**9)
+    check = {"update": 10, **metered.check(one, state, 10)}
     assert metered.spent.check_s > 0
+    checked = metered.spent.check_s
+    metered.summary(replace(one, test_lengths=(10,)), state, [check], "solved")
+    assert metered.spent.check_s > checked
     assert metered.spent.update_s == before
 
 
 def test_waiting_is_not_computing() -> None:
-    engine, state = Sleeping(), State(initial_parameters(trial()))
-    engine.advance(trial(), state, 1)  # the first compiles
-    metered = Metered(engine)
-    metered.advance(trial(), state, 1)
+    trainer, one = RecurrentTrainer(Sleeping()), trial()
+    state = trainer.start(one)
+    trainer.advance(one, state, 0, 1)  # the first compiles
+    metered = MeteredTrainer(trainer)
+    metered.advance(one, state, 0, 1)
     assert 0 < metered.spent.update_s < 0.25
 
 

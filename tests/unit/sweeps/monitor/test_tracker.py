@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from progress import TRIALS, snapshot_of, tracker
-from small import trial
+from small import Walk, trial
 
 from sweeps.monitor.efficiency import Efficiency
 from sweeps.monitor.snapshot import (
@@ -19,25 +19,27 @@ from sweeps.monitor.snapshot import (
     read_snapshot,
     write_snapshot,
 )
-from sweeps.monitor.tracker import Tracker, about
+from sweeps.monitor.tracker import Tracker
 from sweeps.plan.cost import cost
 from sweeps.plan.packs import packs
 from sweeps.plan.plan import plan
 from sweeps.storage.folder import Folder
 from sweeps.store.standing import Standing
+from sweeps.store.trial_id import id_of
 from sweeps.worker.progress import Progress
 
 
 def test_reports_are_added_up() -> None:
     found = tracker()
     first, second = (pack.trials[0].trial_id for pack in found.packs)
-    found.report(1, Progress(first, update=30, error_rate=0.5, made=30, update_s=1.0))
+    found.report(1, Progress(first, 30, "error_rate", 0.5, made=30, update_s=1.0))
     found.report(2, Progress(second, update=40, made=40, check_s=2.0))
     snapshot = found.snapshot()
     used = snapshot.efficiency
     assert (snapshot.updates, used.update_s, used.check_s) == (70, 1.0, 2.0)
     assert [each.trial_id for each in snapshot.running] == [first, second]
-    assert [each.error_rate for each in snapshot.running] == [0.5, None]
+    seen = [(each.measurement, each.value) for each in snapshot.running]
+    assert seen == [("error_rate", 0.5), ("", None)]
     found.report(2, Progress(second, update=100, made=100, unsolved=1))
     snapshot = found.snapshot()
     assert (snapshot.updates, snapshot.unsolved, snapshot.ended) == (130, 1, 1)
@@ -228,10 +230,41 @@ def test_only_ones_own_snapshot_is_removed(tmp_path: Path, ours: bool) -> None:
     drop_snapshot(Folder(tmp_path / "none"))
 
 
-def test_a_trial_is_told_from_its_neighbours() -> None:
-    assert about(trial(3)) == "TemporalOrder 10, smart_tanh, clip 1, seed 3"
+def test_a_trial_is_told_from_its_neighbours_by_the_fields_in_which_they_differ() -> None:
     free = replace(trial(3), clip_norm=None, omega_weight=4.0)
-    assert about(free) == "TemporalOrder 10, smart_tanh, no clipping, Ω 4, seed 3"
+    trials = [trial(3), trial(4), free]
+    work = plan(trials, {}, 100)
+    found = Tracker(work, packs(work, 1), "small", cpus=3)
+    for pack in found.packs:
+        found.report(pack.number, Progress(pack.trials[0].trial_id, update=1, made=1))
+    about = {each.trial_id: each.about for each in found.snapshot().running}
+    assert about == {
+        trial(3).trial_id: "clip_norm 1, omega_weight 0, seed 3",
+        trial(4).trial_id: "clip_norm 1, omega_weight 0, seed 4",
+        free.trial_id: "clip_norm None, omega_weight 4, seed 3",
+    }
+
+
+def test_a_trial_under_way_is_described_though_the_run_has_it_alone_left() -> None:
+    """What varies is asked of all that were chosen, not of what is left to train."""
+    trials = [trial(0), trial(1)]
+    work = plan(trials, {trials[0].trial_id: Standing("unsolved", 100)}, 100)
+    found = Tracker(work, packs(work, 1), "small", cpus=1)
+    found.report(1, Progress(trials[1].trial_id, update=1, made=1))
+    assert found.snapshot().running[0].about == "seed 1"
+
+
+def test_trials_of_a_users_own_type_are_described_and_costed() -> None:
+    trials = [Walk(width=width, seed=3) for width in (4, 8)]
+    work = plan(trials, {}, 100)
+    found = Tracker(work, packs(work, 1), "walks", cpus=2)
+    for pack, trial_ in zip(found.packs, trials, strict=True):
+        progress = Progress(id_of(trial_), 50, "distance", 0.25, made=50)
+        found.report(pack.number, progress)
+    running = found.snapshot().running
+    assert [each.about for each in running] == ["width 4", "width 8"]
+    assert {(each.measurement, each.value) for each in running} == {("distance", 0.25)}
+    assert found.total_left == 100
 
 
 def dead() -> int:

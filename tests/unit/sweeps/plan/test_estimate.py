@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_events import finished as attempt
-from small import trial
+from small import RECURRENT, trial
 
 from rnnlab import Trial
 from sweeps.plan.cost import cost
@@ -204,7 +203,7 @@ def test_every_engine_has_an_assumed_speed() -> None:
     from rnnlab.engines import ENGINES
 
     usual = Trial()
-    seconds = {name: assumed(name).typical(usual) for name in ENGINES}
+    seconds = {name: assumed(RECURRENT, name).typical(usual) for name in ENGINES}
     assert 50e-6 < seconds["fused_cpu"] < 1e-3
     assert 10 < seconds["plain"] / seconds["fused_cpu"] < 30
 

@@ -9,7 +9,7 @@ from made_up_events import failed, finished
 from small import store
 
 from sweeps.plan.packs import packs, packs_by_time
-from sweeps.plan.retry import plan_to_run, told
+from sweeps.plan.retry import left_out, plan_to_run
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.store.attempts import Attempts
 from sweeps.store.events import Event, Started, to_line
@@ -38,8 +38,8 @@ def test_a_trial_is_tried_until_it_has_failed_so_often(chosen: Chosen) -> None:
     for most, left in ((3, 4), (2, 3), (1, 2)):
         work = plan_to_run(chosen, most)
         assert (len(work.to_run), len(work.given_up), work.done) == (left, 4 - left, 0)
-    assert told(plan_to_run(chosen, 3), 3) == []
-    (said,) = told(plan_to_run(chosen, 2), 2)
+    assert left_out(plan_to_run(chosen, 3), 3) == []
+    (said,) = left_out(plan_to_run(chosen, 2), 2)
     assert chosen.trials[0].trial_id[:12] in said
     assert "--max-failures 3 tries them once more" in said
 

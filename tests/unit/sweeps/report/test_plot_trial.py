@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,22 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from small import NAN, check, result, store, trial
+from small import NAN, RECURRENT, check, result, store, trial
 
-from rnnlab import Check, TemporalOrder, Trial
+from rnnlab import TemporalOrder, Trial
+from rnnlab.trainer import MEASURED
 from sweeps.cli import call
 from sweeps.errors import SweepError
 from sweeps.figures.history import LABELS, history_panels
 from sweeps.report.plot_trial import plot
 from sweeps.report.show_trial import show
-from sweeps.store.columns import quantities, result_columns, trial_columns
+from sweeps.store.result import Result
 
 mpl.use("agg")
 
 ONE = trial()
+COLUMNS = RECURRENT.columns
+QUANTITIES = ["error_rate", *MEASURED]
 SWINGS: list[dict[str, float]] = [
     {"loss": 1.4, "grad_norm_max": 2.0, "valid_share": 1.0, "omega": 0.25},
     {"loss": NAN, "grad_norm_max": 900.0, "valid_share": 0.5, "omega": 0.5},
@@ -31,22 +35,30 @@ SWINGS: list[dict[str, float]] = [
 ]
 
 
-def checks(of: list[dict[str, float]]) -> tuple[Check, ...]:
-    made = (replace(check(10 * (n + 1), errors=3 - n), **each) for n, each in enumerate(of))
-    return tuple(made)
+def checks(of: list[dict[str, float]]) -> tuple[dict[str, Any], ...]:
+    return tuple({**check(10 * (n + 1), errors=3 - n), **each} for n, each in enumerate(of))
 
 
-def columns(of: tuple[Check, ...]) -> dict[str, list[Any]]:
-    return {
-        name: [getattr(each, name) for each in of] for name in ["update", *quantities()]
-    }
+def columns(of: tuple[Mapping[str, Any], ...]) -> dict[str, list[Any]]:
+    return {name: [each[name] for each in of] for name in ["update", *QUANTITIES]}
+
+
+def ended(one: Trial, updates: int = 30, **summary: Any) -> Result:
+    """A result with the swings as its history."""
+    found = result(one, updates)
+    summary = {**found.summary, **summary}
+    return replace(found, checks=checks(SWINGS)[: updates // 10], summary=summary)
+
+
+def spec(one: Trial) -> dict[str, Any]:
+    """What a figure names a trial by: its id, and what is not as usual."""
+    own = COLUMNS.of_trial(one)
+    return {"trial_id": one.trial_id, **COLUMNS.differing(own)}
 
 
 def drawn(one: Trial = ONE, *, solved_at: int | None = 30, **changed: Any) -> Figure:
-    ended = replace(result(one, 30), checks=checks(SWINGS), solved_at=solved_at)
-    facts = result_columns(replace(ended, clip_threshold=1.0))
-    history = columns(ended.checks) | changed
-    return history_panels(trial_columns(one), facts, history)
+    found = ended(one, solved_at=solved_at, clip_threshold=1.0)
+    return history_panels(spec(one), found.row(), columns(found.checks) | changed)
 
 
 def panels(figure: Figure) -> dict[str, Axes]:
@@ -67,7 +79,7 @@ def words(figure: Figure) -> str:
 def test_there_is_a_panel_for_each_quantity_with_the_numbers_of_the_history() -> None:
     found = panels(drawn())
     history = columns(checks(SWINGS))
-    assert list(found) == quantities()
+    assert list(found) == QUANTITIES
     for name, axis in found.items():
         line = axis.lines[0]
         np.testing.assert_array_equal(np.asarray(line.get_xdata()), [10, 20, 30])
@@ -105,9 +117,8 @@ def test_the_check_that_solved_it_is_marked_in_every_panel() -> None:
 def test_lines_are_where_success_clipping_and_vanishing_begin(
     one: Trial, norm: list[float], gamma: list[float]
 ) -> None:
-    ended = replace(result(one, 30), checks=checks(SWINGS), clip_threshold=one.clip_norm)
-    history = columns(ended.checks)
-    found = panels(history_panels(trial_columns(one), result_columns(ended), history))
+    row = ended(one, clip_threshold=one.clip_norm).row()
+    found = panels(history_panels(spec(one), row, columns(checks(SWINGS))))
     lines = {name: dotted(axis) for name, axis in found.items() if dotted(axis)}
     of_norms = {"grad_norm_mean": norm, "grad_norm_max": norm} if norm else {}
     assert lines == {"error_rate": [0.01], **of_norms, "largest_singular_value": gamma}
@@ -125,9 +136,9 @@ def test_the_legend_names_the_lines_that_are_there() -> None:
 def test_the_threshold_is_the_one_in_use_and_in_a_row_of_before_the_one_of_the_trial(
     in_use: float | None, height: float
 ) -> None:
-    ended = result_columns(replace(result(ONE, 30), clip_threshold=in_use))
-    history = columns(checks(SWINGS))
-    found = panels(history_panels(trial_columns(ONE), ended, history))
+    row = ended(ONE, clip_threshold=in_use).row()
+    own = {**spec(ONE), "clip_norm": 1.0}
+    found = panels(history_panels(own, row, columns(checks(SWINGS))))
     assert dotted(found["grad_norm_mean"]) == [height]
 
 
@@ -168,8 +179,7 @@ def test_the_lowest_and_highest_numbers_are_inside_their_panels() -> None:
 
 
 def kept(folder: Path, updates: int = 30) -> str:
-    ended = replace(result(ONE, updates), checks=checks(SWINGS)[: updates // 10])
-    store(folder).commit([(ONE, ended)])
+    store(folder).commit([(ONE, ended(ONE, updates))])
     return ONE.trial_id
 
 

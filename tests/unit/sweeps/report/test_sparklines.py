@@ -6,20 +6,21 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small import NAN
+from small import NAN, RECURRENT
 
+from rnnlab.trainer import MEASURED
 from sweeps.report.sparklines import BLOCKS, PLAIN, Paper, sparkline, trace
 from sweeps.statistics import Values, spans_decades
-from sweeps.store.columns import history_types, quantities
 
 NUMBERS = st.floats(-1e100, 1e100)
 VALUES = st.lists(NUMBERS | st.just(NAN) | st.just(math.inf) | st.none(), max_size=50)
 WIDE = Paper(width=100)
+QUANTITIES = ["error_rate", *MEASURED]
 
 
 def history(checks: int = 4, **columns: Values) -> dict[str, Values]:
     """A history in which all that is not given is constant."""
-    constant: dict[str, Values] = {name: [0.5] * checks for name in quantities()}
+    constant: dict[str, Values] = {name: [0.5] * checks for name in QUANTITIES}
     return {**constant, "update": range(10, 10 * checks + 1, 10), **columns}
 
 
@@ -107,7 +108,7 @@ def test_each_quantity_has_its_first_last_lowest_and_highest_number() -> None:
     assert lines[1].split() == ["first", "last", "min", "max"]
     assert line_of("loss", lines) == ["▇█▁▇", "1.25", "2", "0.0312", "4", "log"]
     assert line_of("omega", lines) == ["▁▁▁▁", "0.5", "0.5", "0.5", "0.5"]
-    assert [line.split()[0] for line in lines[2:]] == quantities()
+    assert [line.split()[0] for line in lines[2:]] == QUANTITIES
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_it_is_told_how_many_checks_there_are(checks: int, said: str) -> None:
 
 def test_no_quantity_of_the_history_is_left_out() -> None:
     about = {"trial_id", "numerics_id", "update", "errors", "sequences"}
-    assert set(quantities()) == set(history_types()) - about
+    assert set(QUANTITIES) == set(RECURRENT.columns.check or {}) - about
 
 
 def test_numbers_that_are_missing_are_told_and_do_not_count() -> None:
@@ -150,7 +151,7 @@ def test_a_line_of_many_checks_fills_the_terminal_and_one_of_few_does_not() -> N
 
 def test_a_narrow_terminal_shows_the_lines_without_their_numbers() -> None:
     lines = trace(history(100), Paper(40))
-    assert [line.split()[0] for line in lines[1:]] == quantities()
+    assert [line.split()[0] for line in lines[1:]] == QUANTITIES
     assert {len(line) for line in lines[1:]} == {40}
     assert all(set(line.split()[1]) == {"▁"} for line in lines[1:])
 

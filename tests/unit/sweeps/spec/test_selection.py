@@ -85,6 +85,13 @@ def test_quick_is_a_part_with_a_budget_and_a_folder_of_its_own(mine: Selection) 
     assert resolve(chosen(mine, quick=True, budget=30)).budget == 30
 
 
+def test_a_quick_preset_that_is_not_there_is_named(mine: Selection) -> None:
+    Path("mine.py").write_text(MINE.replace("quick_budget=20,", ""))
+    with pytest.raises(SweepError, match=r"'mine' has no quick preset\. Leave --quick out"):
+        resolve(chosen(mine, quick=True))
+    assert resolve(mine).budget == 40
+
+
 def test_figure7s_quick_preset_is_all_of_its_trials(tmp_path: Path) -> None:
     found = resolve(Selection(experiment="figure7", quick=True, results=str(tmp_path)))
     assert len(found.trials) == 180

@@ -82,8 +82,11 @@ class Mine(TemporalOrder):
     """A task that only this file knows."""
 
 
-def test_a_task_that_workers_cannot_find_is_refused() -> None:
-    with pytest.raises(
-        ValueError, match=r"the task Mine stands in .*; docs/how-to/add-a-task"
-    ):
-        made(trials=[Trial(task=Mine(), check_every=10)])
+def test_a_task_of_the_users_own_is_taken() -> None:
+    """The file that defines it travels with the work."""
+    sweep = made(trials=[Trial(task=Mine(), check_every=10)])
+    assert sweep.type.columns.of_trial(sweep.trials[0])["task.kind"] == "Mine"
+
+
+def test_a_sweep_may_have_no_quick_preset() -> None:
+    assert made(quick_budget=None).quick_budget is None

@@ -4,9 +4,11 @@ import itertools
 import json
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,14 +17,15 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import NAN, check, path_of, result, store, table_bytes, trial
+from small import NAN, RECURRENT, check, path_of, result, store, table_bytes, trial
 
-from rnnlab import Result, Trial
+from rnnlab import Trial
 from sweeps.errors import NewerSchemaError, NondeterminismError, StoreError
 from sweeps.storage.folder import Folder, System
-from sweeps.store.columns import history_types, table_types
 from sweeps.store.compaction import merge_small
-from sweeps.store.parquet import schema, serialised
+from sweeps.store.parquet import SCHEMA_NUMBER, serialised
+from sweeps.store.repair import repair
+from sweeps.store.result import Result
 from sweeps.store.standing import Standing
 from sweeps.store.store import CHECK, TRIAL, Store
 
@@ -32,13 +35,34 @@ FINISHED = [
     (trial(2), result(trial(2), 3, "diverged")),
     (trial(3), result(trial(3), 30, loss=NAN)),
 ]
+TABLE_TYPES: dict[str, Any] = {
+    "trial_id": str,
+    **RECURRENT.columns.trial_types(),
+    **(RECURRENT.described.result_columns or {}),
+}
+HISTORY_TYPES: dict[str, Any] = {
+    "trial_id": str,
+    **(RECURRENT.described.check_columns or {}),
+}
+ARROW: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    tuple[int, ...]: pa.list_(pa.int64()),
+}
+
+
+def schema(types: Mapping[str, Any]) -> pa.Schema:
+    fields = [pa.field(name, ARROW[kind]) for name, kind in types.items()]
+    return pa.schema(fields, metadata={"rnnlab_schema": str(SCHEMA_NUMBER)})
 
 
 def test_what_was_committed_is_read_back_with_its_types(tmp_path: Path) -> None:
     kept = store(tmp_path)
     kept.commit(FINISHED)
     table = kept.read()
-    assert table.schema.equals(schema(table_types()), check_metadata=True)
+    assert table.schema.equals(schema(TABLE_TYPES), check_metadata=True)
     rows = {row["trial_id"]: row for row in table.to_pylist()}
     assert list(rows) == sorted(t.trial_id for t, _ in FINISHED)
     solved = rows[trial(0).trial_id]
@@ -113,7 +137,7 @@ def test_the_furthest_budget_wins_and_history_is_not_written_twice(tmp_path: Pat
     made_by = result(one).numerics_id
     assert kept.standings() == {one.trial_id: Standing("solved", 40, made_by)}
     history = kept.history()
-    assert history.schema.equals(schema(history_types()), check_metadata=True)
+    assert history.schema.equals(schema(HISTORY_TYPES), check_metadata=True)
     assert history["update"].to_pylist() == [10, 20, 30, 40]
     parts = (tmp_path / "history").iterdir()
     assert sorted(len(pd.read_parquet(part)) for part in parts) == [2, 2]
@@ -280,7 +304,7 @@ def test_a_damaged_part_is_left_out_by_readers_and_named_in_one_line(
 
 @pytest.mark.parametrize("place", ["parts", "history"])
 @pytest.mark.parametrize("derived", [True, False])
-def test_mending_sets_aside_what_is_damaged_and_only_its_trials_are_lost(
+def test_repair_sets_aside_what_is_damaged_and_only_its_trials_are_lost(
     tmp_path: Path, place: str, derived: bool
 ) -> None:
     kept = store(tmp_path)
@@ -292,25 +316,25 @@ def test_mending_sets_aside_what_is_damaged_and_only_its_trials_are_lost(
     whole = kept.read(), kept.history()
     data = harmed.read_bytes()
     harmed.write_bytes(data[:50] + bytes([data[50] ^ 4]) + data[51:])
-    said = kept.mend()
+    said = repair(kept)
     assert f"{harmed} is damaged" in said[-1]
     assert str(harmed.parent / "damaged" / harmed.name) in said[-1]
     assert len(said) == (2 if place == "history" else 1)
     assert set(kept.standings()) == {t.trial_id for t, _ in FINISHED[2:]}
-    assert kept.mend() == []
+    assert repair(kept) == []
     kept.commit(FINISHED[:2])
     assert kept.read().to_pandas().equals(whole[0].to_pandas())
     assert kept.history().to_pandas().equals(whole[1].to_pandas())
 
 
-def test_mending_a_sound_store_changes_nothing(tmp_path: Path) -> None:
+def test_repairing_a_sound_store_changes_nothing(tmp_path: Path) -> None:
     kept = store(tmp_path)
     kept.commit([*FINISHED[:2], *FINISHED[3:]])
     kept.commit([(trial(5), result(trial(5), 25, "diverged"))])
     kept.commit([(trial(6), result(trial(6), 20))])
     kept.commit([(trial(6), result(trial(6), 40))], committed=kept.standings())
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert kept.mend() == []
+    assert repair(kept) == []
     assert before == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
 
 
@@ -324,7 +348,7 @@ def test_a_trial_that_diverged_where_a_check_was_due_has_lost_no_history(
     harmed = part_of(kept, "history")
     kept.commit([(one, diverged)])
     harmed.write_bytes(b"harmed")
-    assert len(kept.mend()) == 2
+    assert len(repair(kept)) == 2
     assert set(kept.standings()) == {one.trial_id}
 
 
@@ -394,7 +418,7 @@ def test_merging_parts_changes_no_answer_and_leaves_one(tmp_path: Path) -> None:
     assert kept.read().equals(table)
     assert kept.history().equals(history)
     assert table_bytes(kept) == before
-    assert kept.mend() == []
+    assert repair(kept) == []
     assert kept.commit([(trial(3), result(trial(3), 20))])
     assert table_bytes(kept) == before
 
@@ -470,7 +494,7 @@ def test_the_first_schema_is_readable_for_ever(tmp_path: Path) -> None:
     history = kept.history()
     assert len(history) == history["largest_singular_value"].null_count == 3
     assert history["spectral_radius"].null_count == 0
-    assert kept.mend() == []
+    assert repair(kept) == []
 
 
 def of_schema(number: bytes) -> Callable[[pa.Table], pa.Table]:
@@ -494,7 +518,7 @@ def test_a_part_of_a_later_version_is_refused_with_the_remedy_and_not_set_aside(
     later = later_version(pq.read_table(part))
     part.unlink()
     (part.parent / "later.parquet").write_bytes(serialised(later))
-    for read in (kept.read, kept.mend):
+    for read in (kept.read, partial(repair, kept)):
         with pytest.raises(NewerSchemaError, match="Update rnnlab"):
             read()
     assert kept.parts.names() == ["later.parquet"]
@@ -531,7 +555,8 @@ def test_a_place_that_cannot_keep_the_promise_is_refused(tmp_path: Path) -> None
 
 
 def test_an_empty_store_has_an_empty_table_of_the_right_columns(tmp_path: Path) -> None:
-    assert Store(Folder(tmp_path)).standings() == {}
-    table = Store(Folder(tmp_path)).read()
+    kept = Store(Folder(tmp_path), RECURRENT.columns)
+    assert kept.standings() == {}
+    table = kept.read()
     assert isinstance(table, pa.Table)
-    assert (len(table), table.column_names) == (0, list(table_types()))
+    assert (len(table), table.column_names) == (0, list(TABLE_TYPES))

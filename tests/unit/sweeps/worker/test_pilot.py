@@ -6,10 +6,10 @@ import pytest
 from small import trial
 
 from rnnlab import Trial, rng
-from rnnlab.engines import Engine
 from rnnlab.engines.plain import Plain
 from rnnlab.state import Parameters, State
-from sweeps.plan import pilot
+from sweeps.spec.trainer import Trainer
+from sweeps.worker import pilot
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ def test_what_is_compiled_late_is_compiled_before(monkeypatch: pytest.MonkeyPatc
     def chosen(_: str) -> Plain:
         return late
 
-    def watched(of: Trial, engine: Engine, slice_s: float) -> float | None:
+    def watched(of: Trial, trainer: Trainer, slice_s: float) -> float | None:
         ready.append(set(late.made))
-        return timed(of, engine, slice_s)
+        return timed(of, trainer, slice_s)
 
-    monkeypatch.setattr(pilot, "choose", chosen)
+    monkeypatch.setattr("rnnlab.trainer.choose", chosen)
     monkeypatch.setattr(pilot, "seconds_per_update", watched)
-    found = pilot.measure([replace(trial(), check_every=10_000)], "late", slice_s=0.02)
+    found = pilot.measure([replace(trial(), check_every=10_000)], "plain", slice_s=0.02)
     assert len(found) == pilot.SLICES
-    assert ready == [set(), *[{"update", "check"}] * pilot.SLICES]
+    assert ready == [{"update", "check"}] * pilot.SLICES

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from small import path_of, store, table_bytes, trial
+from small import RECURRENT, path_of, store, table_bytes, trial
 
 from rnnlab import Trial
 from rnnlab.engines import Engine, choose
 from rnnlab.engines.plain import Plain
 from rnnlab.state import State
+from rnnlab.trainer import RecurrentTrainer
 from sweeps.plan.packs import packs
 from sweeps.plan.plan import plan
 from sweeps.storage.folder import Folder as DiskFolder
@@ -40,7 +41,7 @@ class Breaking(Plain):
     )
 
     def numerics_id(self, trial: Trial) -> str:
-        return Plain().numerics_id(trial)
+        return ENGINE.numerics_id(trial)
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
         if trial.seed == self.seed and self.crashes[0] > 0 and state.update >= self.after:
@@ -51,7 +52,8 @@ class Breaking(Plain):
 
 def worker(kept: Store, engine: Engine = ENGINE, known: list[str] | None = None) -> Worker:
     done = Done.since(kept, kept.parts.names() if known is None else known)
-    return Worker(kept, engine, Attempts(kept.attempts), done, chunk_s=0.0)
+    trainer, attempts = RecurrentTrainer(engine), Attempts(kept.attempts)
+    return Worker(kept, trainer, attempts, done, chunk_s=0.0)
 
 
 def checkpoints_in(kept: Store) -> set[str]:
@@ -287,7 +289,7 @@ def test_a_full_disk_halts_the_pack_and_costs_no_committed_trial(
 ) -> None:
     monkeypatch.setattr("sweeps.worker.worker.COMMIT_EVERY_S", 0.0)
     disk = Full(files)
-    kept = Store(Patient(DiskFolder(tmp_path / "full", disk), (0.0,)))
+    kept = Store(Patient(DiskFolder(tmp_path / "full", disk), (0.0,)), RECURRENT.columns)
     (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
     last = list(worker(kept).train(pack))[-1]
     assert ("No space left on device" in last.halted) == (files < 12)
@@ -306,7 +308,7 @@ def test_a_disk_that_is_full_when_the_run_stops_raises_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     disk = Full(10**6)
-    kept = Store(Patient(DiskFolder(tmp_path, disk), (0.0,)))
+    kept = Store(Patient(DiskFolder(tmp_path, disk), (0.0,)), RECURRENT.columns)
     (pack,) = packs(plan(TRIALS, {}, BUDGET), 4)
     running = worker(kept).train(pack)
     while next(running).trial_id != trial(2).trial_id:

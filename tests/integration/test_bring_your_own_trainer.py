@@ -5,6 +5,7 @@ import io
 import random
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,8 @@ def test_the_page_can_be_followed(
 ) -> None:
     shutil.copy(EXAMPLE, tmp_path)
     monkeypatch.chdir(tmp_path)
-    for more in ({}, {"budget": 4000, "where": "width == 32"}):
-        selection = Selection(experiment="./digits.py", **more)
+    whole = Selection(experiment="./digits.py")
+    for selection in (whole, replace(whole, budget=4000, where="width == 32")):
         words = Driver(selection=selection, run=RunOptions())
         assert drive(words, Stop(), in_process) == 0
     printed = capsys.readouterr().err.replace("sweep: sweep: ", "sweep: ")

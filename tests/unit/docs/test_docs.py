@@ -34,7 +34,9 @@ def test_the_experiment_in_the_readme_is_the_one_in_the_package() -> None:
 
 
 def test_every_file_on_the_map_exists() -> None:
-    paths = set(re.findall(r"`((?:rnnlab|sweeps|cluster)/[\w/]*(?:\.py)?)`", README))
+    paths = set(
+        re.findall(r"`((?:rnnlab|sweeps|cluster|examples)/[\w/]*(?:\.py)?)`", README)
+    )
     assert len(paths) > 12
     for path in paths:
         assert (ROOT / path).exists(), path

@@ -1,25 +1,22 @@
-"""The loop: checks, stopping, divergence; interrupted or not, the same numbers."""
+"""The plain loop: checks, stopping, divergence; in calls of any size, the same numbers."""
 
 import dataclasses
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
+import itertools
+from collections.abc import Iterable
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import checkpoints, trial
+from small import trial
 
 from rnnlab import Result, TemporalOrder, Trial, rng
-from rnnlab.checkpoint import Checkpoints
 from rnnlab.data import Batch, draw_batch
 from rnnlab.diagnostics import largest_singular_value, spectral_radius
 from rnnlab.engines import Engine, Gradients, choose
 from rnnlab.engines.plain import Plain
 from rnnlab.rng import CHECK
 from rnnlab.state import Parameters, State
-from rnnlab.train import fresh, result_of, train, training
+from rnnlab.train import Training, fresh, train
 
 ENGINE = choose("plain")
 SMALL = dataclasses.replace(trial(), omega_weight=2.0)
@@ -31,8 +28,10 @@ class Scripted:
 
     errors: dict[int, int]
     name: str = "scripted"
-    numerics_id: str = "scripted-0"
     within: Plain = dataclasses.field(default_factory=Plain)
+
+    def numerics_id(self, trial: Trial) -> str:
+        return "scripted-0"
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
         return self.within.advance(trial, state, updates)
@@ -101,9 +100,9 @@ def test_a_checks_averages_run_over_the_updates_since_the_last() -> None:
 
 
 def test_a_check_looks_at_the_weights_of_its_update() -> None:
-    (state,) = list(training(SMALL, budget=10, engine=ENGINE))[-1:]
-    w_rec = state.parameters.w_rec
-    (seen,) = state.checks
+    training = Training.fresh(SMALL).advanced(ENGINE, 10)
+    w_rec = training.state.parameters.w_rec
+    (seen,) = training.checks
     assert seen.spectral_radius == spectral_radius(w_rec)
     assert seen.largest_singular_value == largest_singular_value(w_rec)
     assert seen.largest_singular_value > seen.spectral_radius
@@ -115,36 +114,18 @@ def test_a_budget_between_checks_is_refused(budget: int) -> None:
         train(SMALL, budget=budget, engine=ENGINE)
 
 
-def cut_into(chunks: Iterator[int], one: Trial, budget: int) -> Result:
-    """Advance by chunks of given sizes, checking where training would."""
-    from rnnlab.train import checked
-
-    state = fresh(one)
-    while state.update < budget:
-        to_check = one.check_every - state.update % one.check_every
-        state = ENGINE.advance(one, state, min(next(chunks), to_check))
-        if state.update % one.check_every == 0:
-            state = checked(one, state, ENGINE)
-    return result_of(one, state, ENGINE, budget)
+def cut_into(sizes: Iterable[int], one: Trial, budget: int) -> Result:
+    """Advance in calls of given sizes; the last goes on."""
+    training, rest = Training.fresh(one), itertools.chain(sizes, itertools.repeat(10))
+    while not training.ended(budget):
+        training = training.advanced(ENGINE, next(rest))
+    return training.result(ENGINE)
 
 
-@pytest.mark.parametrize("size", [1, 3, 7, 10])
-def test_where_chunks_are_cut_changes_no_number(size: int) -> None:
+@pytest.mark.parametrize("size", [1, 3, 7, 10, 1000])
+def test_where_calls_are_cut_changes_no_number(size: int) -> None:
     whole = train(SMALL, budget=30, engine=ENGINE)
-    assert cut_into(iter([size] * 100), SMALL, 30) == whole
-
-
-@pytest.mark.parametrize("after", [0, 1, 2, 4, 5])
-def test_interrupted_anywhere_and_resumed_is_the_same(tmp_path: Path, after: int) -> None:
-    kept = checkpoints(tmp_path)
-    states = training(SMALL, budget=60, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
-    stopped_at = [next(states).update for _ in range(after + 1)][-1]
-    states.close()
-    resumed = kept.load(SMALL, ENGINE.numerics_id)
-    assert resumed is not None
-    assert resumed.update == stopped_at
-    found = train(SMALL, budget=60, engine=ENGINE, checkpoint=kept)
-    assert found == train(SMALL, budget=60, engine=ENGINE)
+    assert cut_into([size] * 100, SMALL, 30) == whole
 
 
 VARIANTS = [
@@ -156,135 +137,29 @@ VARIANTS = [
 
 
 @settings(max_examples=8)
-@given(st.sampled_from(VARIANTS), st.lists(st.integers(1, 8), max_size=4))
-def test_interrupted_again_and_again_is_the_same(
-    tmp_path_factory: pytest.TempPathFactory, one: Trial, steps: list[int]
+@given(st.sampled_from(VARIANTS), st.lists(st.integers(1, 12), max_size=6))
+def test_where_calls_are_cut_changes_no_number_of_any_variant(
+    one: Trial, sizes: list[int]
 ) -> None:
-    kept = checkpoints(tmp_path_factory.mktemp("kept"))
-    for step in steps:
-        states = training(one, budget=30, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
-        for _ in zip(range(step), states, strict=False):
-            pass
-        states.close()
-    found = train(one, budget=30, engine=ENGINE, checkpoint=kept)
-    assert found == train(one, budget=30, engine=ENGINE)
+    assert cut_into(sizes, one, 30) == train(one, budget=30, engine=ENGINE)
 
 
-def test_a_state_is_given_now_and_then_and_at_the_end_however_often_one_checks() -> None:
-    given = list(training(SMALL, budget=60, engine=ENGINE, chunk_s=3600.0))
-    assert [state.update for state in given] == [0, 60]
-    assert [check.update for check in given[-1].checks] == [10, 20, 30, 40, 50, 60]
-    often = list(training(SMALL, budget=60, engine=ENGINE, chunk_s=0.0))
-    assert len(often) > 20
-    assert often[-1].checks == given[-1].checks
+def test_a_call_never_goes_past_a_check() -> None:
+    training = Training.fresh(SMALL).advanced(ENGINE, 7)
+    assert (training.state.update, training.checks) == (7, ())
+    training = training.advanced(ENGINE, 1000)
+    assert training.state.update == 10
+    assert [check.update for check in training.checks] == [10]
 
 
-def test_killed_between_two_checkpoints_is_the_same(tmp_path: Path) -> None:
-    kept, copied = checkpoints(tmp_path / "kept"), tmp_path / "copied"
-    states = training(
-        SMALL,
-        budget=40,
-        engine=ENGINE,
-        checkpoint=kept,
-        chunk_s=0.0,
-        checkpoint_every_s=0.0,
-    )
-    while next(states).update < 17:
-        pass
-    shutil.copytree(tmp_path / "kept", copied)
-    list(states)
-    found = checkpoints(copied).load(SMALL, ENGINE.numerics_id)
-    assert found is not None
-    assert found.update == 17
-    resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=checkpoints(copied))
-    assert resumed == train(SMALL, budget=40, engine=ENGINE)
-
-
-class Recording(Checkpoints):
-    """Keeps one state, and whether it had to be durable."""
-
-    def __init__(self, state: State | None = None) -> None:
-        self.state, self.durable = state, list[bool]()
-
-    def load(self, trial: Trial, numerics_id: str) -> State | None:
-        return self.state
-
-    def save(
-        self, trial: Trial, numerics_id: str, state: State, *, durable: bool = True
-    ) -> None:
-        self.state = state
-        self.durable.append(durable)
-
-
-def test_only_what_took_long_must_outlive_a_power_failure(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    short, long, resumed = Recording(), Recording(), Recording(fresh(SMALL))
-    train(SMALL, budget=20, engine=ENGINE, checkpoint=short)
-    train(SMALL, budget=20, engine=ENGINE, checkpoint=resumed)
-    train(SMALL, budget=20, engine=ENGINE, checkpoint=resumed)
-    monkeypatch.setattr("rnnlab.train.CHEAP_S", 0.0)
-    train(SMALL, budget=20, engine=ENGINE, checkpoint=long)
-    assert (short.durable, long.durable) == ([False], [True])
-    assert resumed.durable == [True]
-
-
-def test_an_engine_that_crashes_leaves_the_last_sound_state(tmp_path: Path) -> None:
-    kept = checkpoints(tmp_path)
-    with pytest.raises(KeyError, match="twenty"):
-        train(SMALL, budget=40, engine=CrashesAt(20), checkpoint=kept)
-    found = kept.load(SMALL, ENGINE.numerics_id)
-    assert found is not None
-    assert (found.update, len(found.checks)) == (20, 2)
-    resumed = train(SMALL, budget=40, engine=ENGINE, checkpoint=kept)
-    assert resumed == train(SMALL, budget=40, engine=ENGINE)
-
-
-@dataclasses.dataclass(frozen=True)
-class CrashesAt(Plain):
-    update: int = 0
-
-    def __init__(self, update: int) -> None:
-        super().__init__()
-        object.__setattr__(self, "update", update)
-
-    def advance(self, trial: Trial, state: State, updates: int) -> State:
-        if state.update == self.update:
-            raise KeyError("twenty")
-        return super().advance(trial, state, updates)
-
-
-def test_a_solved_trial_is_not_trained_again(tmp_path: Path) -> None:
-    kept = checkpoints(tmp_path)
-    solved = train(trial(), budget=40, engine=Scripted({2: 0}), checkpoint=kept)
-    again = train(trial(), budget=400, engine=Scripted({}), checkpoint=kept)
-    assert (solved.updates, again) == (20, solved)
-
-
-def test_extending_a_budget_equals_asking_for_it_at_once(tmp_path: Path) -> None:
-    kept = checkpoints(tmp_path)
-    train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
-    stands = kept.load(SMALL, ENGINE.numerics_id)
-    assert stands is not None
-    assert stands.update == 20
-    extended = train(SMALL, budget=50, engine=ENGINE, checkpoint=kept)
-    assert extended == train(SMALL, budget=50, engine=ENGINE)
-
-
-@pytest.mark.parametrize("further", [27, 30])
-def test_a_checkpoint_beyond_the_budget_gives_the_result_at_the_budget(
-    tmp_path: Path, further: int
-) -> None:
-    kept = checkpoints(tmp_path)
-    states = training(SMALL, budget=60, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
-    while next(states).update < further:
-        pass
-    states.close()
-    found = train(SMALL, budget=20, engine=ENGINE, checkpoint=kept)
-    assert found == train(SMALL, budget=20, engine=ENGINE)
-    resumed = kept.load(SMALL, ENGINE.numerics_id)
-    assert resumed is not None
-    assert resumed.update >= further
+def test_a_longer_budget_goes_on_from_a_shorter_one() -> None:
+    training = Training.fresh(SMALL)
+    while not training.ended(20):
+        training = training.advanced(ENGINE, 10)
+    assert training.result(ENGINE) == train(SMALL, budget=20, engine=ENGINE)
+    while not training.ended(50):
+        training = training.advanced(ENGINE, 10)
+    assert training.result(ENGINE) == train(SMALL, budget=50, engine=ENGINE)
 
 
 def test_numbers_that_are_not_finite_end_a_trial_as_diverged() -> None:
@@ -351,23 +226,25 @@ def test_the_authors_repair_keeps_a_trial_going() -> None:
     assert ENGINE.advance(unrepaired, State(broken), 3).diverged
 
 
-def test_where_every_update_was_repaired_there_is_no_mean(tmp_path: Path) -> None:
-    """The averages are NaN, and still the same however training was interrupted."""
-    one = dataclasses.replace(trial(), repair_nonfinite=True)
+def with_huge_errors(one: Trial) -> Training:
+    """Start where every norm is infinite, so that every update is repaired."""
     start = fresh(one).parameters
     signs = np.array([[1], [-1], [1], [-1]], dtype=np.float32)
-    start = start._replace(w_out=np.full_like(start.w_out, 3e38) * signs)
-    results = []
-    for stops in ([], [3, 14]):
-        kept = checkpoints(tmp_path / f"{len(stops)}")
-        kept.save(one, ENGINE.numerics_id, State(start))
-        for stop in stops:
-            states = training(one, budget=20, engine=ENGINE, checkpoint=kept, chunk_s=0.0)
-            while next(states).update < stop:
-                pass
-            states.close()
-        results.append(train(one, budget=20, engine=ENGINE, checkpoint=kept))
+    broken = start._replace(w_out=np.full_like(start.w_out, 3e38) * signs)
+    return Training(one, State(broken))
+
+
+def test_where_every_update_was_repaired_there_is_no_mean() -> None:
+    """The averages are NaN, and still the same however training was cut."""
+    one = dataclasses.replace(trial(), repair_nonfinite=True)
+    results: list[Result] = []
+    for size in (10, 3):
+        training = with_huge_errors(one)
+        while not training.ended(20):
+            training = training.advanced(ENGINE, size)
+        results.append(training.result(ENGINE))
     assert repr(results[0]) == repr(results[1])
+    assert len(results[0].checks) == 2
     for check in results[0].checks:
         assert check.repaired_share == 1
         assert np.isnan([check.loss, check.grad_norm_mean, check.grad_norm_max]).all()

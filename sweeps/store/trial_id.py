@@ -57,5 +57,5 @@ def _written(value: Any, annotation: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return _content(value)
     if value is not None and annotation in (float, float | None, "float", "float | None"):
-        return repr(float(value))
+        return repr(float(value) + 0.0)  # -0.0 equals 0.0
     return value

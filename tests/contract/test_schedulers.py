@@ -14,7 +14,7 @@ import scheduling
 from scheduling import BUDGET, Heard, ids, walks
 from small import table_bytes
 
-from sweeps.store.attempts import events, failures
+from sweeps.store.attempts import failed_trials, read_events
 from sweeps.store.store import Store
 from sweeps.worker.in_process import MAX_FAILURES, in_process
 
@@ -32,7 +32,7 @@ class Runs:
         return set(self.store(name).standings())
 
     def happened(self, name: str) -> list[str]:
-        return [each["event"] for each in events(self.store(name).attempts)]
+        return [each.kind for each in read_events(self.store(name).attempts)]
 
 
 @functools.cache
@@ -98,10 +98,10 @@ def test_the_table_is_the_same_whatever_trained_it(runs: Runs) -> None:
 
 def test_a_trial_that_raises_costs_itself_alone(runs: Runs) -> None:
     assert runs.trained("raises") == ids(walks(runs.folder, seeds=2))
-    (failed,) = failures(runs.store("raises").attempts).values()
-    assert failed["error"] == "RuntimeError: the walk is on fire"
-    assert "in advance" in failed["traceback"]
-    assert failed["times"] == 1
+    (failed,) = failed_trials(runs.store("raises").attempts).values()
+    assert failed.last.error == "RuntimeError: the walk is on fire"
+    assert "in advance" in failed.last.traceback
+    assert failed.times == 1
     assert runs.heard["raises"].given_up == []
     last = runs.heard["raises"].of(1)[-1]
     assert (last.failed, last.unsolved) == (1, 2)

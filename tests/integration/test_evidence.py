@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from commands import Folder
 
-from sweeps.spec.experiment_file import names
+from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.storage.address import place
+from sweeps.store.repair import repair
 from sweeps.store.store import MANIFEST, TABLE, Store
 
 REPOSITORY = Path(__file__).parents[2]
@@ -51,8 +52,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 @pytest.mark.parametrize("sweep", sweeps_with(TABLE))
 def test_tables_are_those_of_their_parts(clone: Folder, sweep: str) -> None:
-    store = Store(place(str(clone.path / "results" / sweep)))
-    assert store.mend() == []
+    columns = load_experiment(sweep).sweep.type.columns
+    store = Store(place(str(clone.path / "results" / sweep)), columns)
+    assert repair(store) == []
     before = {name: store.place.read(name) for name in (TABLE, MANIFEST)}
     for name in before:
         store.place.remove(name)

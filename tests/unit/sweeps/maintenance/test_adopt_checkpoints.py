@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from commands import write_experiment
+from made_up_events import session
 from small import RECURRENT, result
 
 from rnnlab import Trial
@@ -12,8 +13,9 @@ from sweeps.cli import call
 from sweeps.plan.plan import plan_of
 from sweeps.run.code_changes import changes
 from sweeps.spec.selection import Chosen, Selection, resolve
-from sweeps.store.attempts import events
+from sweeps.store.attempts import read_events
 from sweeps.store.checkpoints import Checkpoints, Position, name_of
+from sweeps.store.events import Adopted, Event
 from sweeps.store.result import Result
 from sweeps.store.store import Store
 from sweeps.worker.training import result_of, training
@@ -90,21 +92,21 @@ def test_the_next_run_says_that_the_numerics_are_the_same(begun: Chosen) -> None
     work, log = plan_of(begun), begun.store.attempts
     assert (
         "the numerics have changed"
-        in changes(work, events(log), all_of(begun, ours(begun)), None)[0]
+        in changes(work, read_events(log), all_of(begun, ours(begun)), None)[0]
     )
     assert verify_and_adopt() == 0
-    assert changes(work, events(log), all_of(begun, ours(begun)), None) == []
+    assert changes(work, read_events(log), all_of(begun, ours(begun)), None) == []
     assert (
         "the numerics have changed"
-        in changes(work, events(log), all_of(begun, "fused_cpu-later"), None)[0]
+        in changes(work, read_events(log), all_of(begun, "fused_cpu-later"), None)[0]
     )
 
 
 def test_what_was_adopted_twice_is_the_same_thrice() -> None:
-    log = [
-        {"event": "session", "numerics_id": "a"},
-        {"event": "adopted", "earlier": "a", "numerics_id": "b"},
-        {"event": "adopted", "earlier": "b", "numerics_id": "c"},
+    log: list[Event] = [
+        session("a"),
+        Adopted(earlier="a", numerics_id="b", checkpoints=1),
+        Adopted(earlier="b", numerics_id="c", checkpoints=1),
     ]
     chosen = resolve(Selection(experiment="figure7", results="/nonexistent"))
     work, now = plan_of(chosen), all_of(chosen, "c")

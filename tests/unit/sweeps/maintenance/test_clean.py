@@ -19,6 +19,7 @@ from sweeps.monitor.snapshot import write_snapshot
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.store.attempts import Attempts
 from sweeps.store.checkpoints import Position
+from sweeps.store.events import Started
 
 
 @pytest.fixture

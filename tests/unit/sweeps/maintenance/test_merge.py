@@ -16,6 +16,7 @@ from sweeps.errors import NondeterminismError, SweepError
 from sweeps.maintenance.merge import merge
 from sweeps.store.attempts import Attempts
 from sweeps.store.checkpoints import Position, name_of
+from sweeps.store.events import Started
 from sweeps.store.result import Result
 from sweeps.store.store import Store
 from sweeps.store.trial_id import id_of

@@ -16,7 +16,8 @@ from rnnlab.state import State
 from rnnlab.trainer import RecurrentTrainer
 from sweeps.monitor.efficiency import Efficiency, of_events, told
 from sweeps.storage.folder import Folder
-from sweeps.store.attempts import Attempts
+from sweeps.store.attempts import Attempts, read_events
+from sweeps.store.events import Ended
 from sweeps.worker.metered_trainer import MeteredTrainer
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up_events import finished as attempted
 from small import RECURRENT, trial
 
 from rnnlab import Trial
@@ -160,7 +161,7 @@ def test_a_shape_that_was_not_measured_is_scaled_by_its_cost() -> None:
 
 def event(number: int, seconds: float, **more: Any) -> Finished:
     facts: dict[str, Any] = {"host": socket.gethostname(), "made": 100} | more
-    return attempt(TRIALS[number].trial_id, seconds=seconds, **facts)
+    return attempted(TRIALS[number].trial_id, seconds=seconds, **facts)
 
 
 def speeds_of(*events: Event) -> Speeds:

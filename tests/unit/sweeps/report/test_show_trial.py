@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from made_up_events import failed, session
 from small import RECURRENT, result, store, trial
 
 from rnnlab import Outcome
@@ -16,6 +17,7 @@ from sweeps.report.sparklines import PLAIN, Paper, trace
 from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.spec.selection import Selection, resolve
 from sweeps.store.attempts import Attempts
+from sweeps.store.events import Started
 from sweeps.store.store import Store
 
 FIGURE7 = load_experiment("figure7").sweep.trials

@@ -1,6 +1,7 @@
 """Before a run goes on, it says what has changed since the sweep began."""
 
 import itertools
+import json
 from pathlib import Path
 
 from made_up_events import session
@@ -8,12 +9,9 @@ from small import result, store, trial
 
 from sweeps.plan.plan import Plan, plan
 from sweeps.run.code_changes import changes
+from sweeps.store.events import Adopted, Session, from_line
 
 TRIALS = [trial(seed) for seed in range(4)]
-
-
-def session(*numerics_ids: str, commit: str | None = "a" * 40) -> dict[str, object]:
-    return {"event": "session", "numerics_ids": list(numerics_ids), "commit": commit}
 
 
 def now(*numerics_ids: str) -> dict[str, str]:
@@ -30,7 +28,10 @@ def work(tmp_path: Path, made_by: str = "plain-1", budget: int = 20) -> Plan:
 
 def test_nothing_is_said_where_nothing_has_changed(tmp_path: Path) -> None:
     found = work(tmp_path)
-    assert changes(found, [session("plain-1")], now("plain-1"), "a" * 40) == []
+    assert (
+        changes(found, [session("plain-1", commit="a" * 40)], now("plain-1"), "a" * 40)
+        == []
+    )
     assert changes(found, [], now("plain-1"), "a" * 40) == []
     assert changes(plan(TRIALS, {}, 20), [], now("plain-1"), None) == []
 
@@ -55,14 +56,14 @@ def test_another_commit_with_the_same_numerics_is_said(tmp_path: Path) -> None:
     (said,) = changes(work(tmp_path), before, now("plain-1"), "c" * 40)
     assert "commit aaaaaaaaaaaa, now cccccccccccc" in said
     assert "stay comparable" in said
-    assert (
-        changes(work(tmp_path), [session("plain-1", commit=None)], now("plain-1"), "c" * 40)
-        == []
-    )
+    assert changes(work(tmp_path), [session("plain-1")], now("plain-1"), "c" * 40) == []
 
 
 def test_a_log_of_before_with_one_numerics_id_a_run_is_understood() -> None:
-    before = [{"event": "session", "numerics_id": "plain-1", "commit": "a" * 40}]
+    line = json.dumps(session().as_json() | {"numerics_id": "plain-1"})
+    old = from_line(line.replace("numerics_ids", "something_else").encode())
+    assert isinstance(old, Session)
+    before = [old]
     empty = plan(TRIALS, {}, 20)
     assert changes(empty, before, now("plain-1"), "a" * 40) == []
     (said,) = changes(empty, before, now("plain-2"), "a" * 40)
@@ -92,8 +93,8 @@ def test_the_numerics_of_two_trials_that_changed_places_are_no_longer_the_same(
 
 
 def test_numerics_that_were_adopted_are_the_same(tmp_path: Path) -> None:
-    adopted = {"event": "adopted", "earlier": "plain-1", "numerics_id": "plain-2"}
-    again = {"event": "adopted", "earlier": "plain-2", "numerics_id": "plain-3"}
+    adopted = Adopted(earlier="plain-1", numerics_id="plain-2", checkpoints=1)
+    again = Adopted(earlier="plain-2", numerics_id="plain-3", checkpoints=1)
     events = [session("plain-1"), adopted, again]
     assert changes(work(tmp_path), events, now("plain-3"), "a" * 40) == []
     assert changes(work(tmp_path / "b"), [session("plain-1"), again], now("plain-3"), None)

@@ -23,7 +23,7 @@ from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Selection
 from sweeps.storage.folder import Folder, System
 from sweeps.storage.retrying import Patient
-from sweeps.store.attempts import events, failures
+from sweeps.store.attempts import failed_trials, read_events
 from sweeps.store.store import open_store
 from sweeps.worker.assignment import Assignment, Parcel
 from sweeps.worker.in_process import InProcess, in_process
@@ -155,8 +155,8 @@ def table(name: str = "walks") -> bytes:
 
 
 def happened(event: str, name: str = "walks") -> list[dict[str, Any]]:
-    found = events(Folder(results(name) / "attempts"))
-    return [each for each in found if each["event"] == event]
+    found = read_events(Folder(results(name) / "attempts"))
+    return [each.as_json() for each in found if each.kind == event]
 
 
 class Watched:
@@ -302,8 +302,8 @@ def test_a_trial_that_fails_is_recorded_listed_and_tried_again(
     assert "6 trials: 2 solved, 2 unsolved, 2 failed; table in" in told
     assert told.count("failed: RuntimeError: the walk is on fire") == 2
     assert f"tracebacks are in {results()}/attempts" in told
-    failed = failures(Folder(results() / "attempts"))
-    assert all("in advance" in each["traceback"] for each in failed.values())
+    failed = failed_trials(Folder(results() / "attempts"))
+    assert all("in advance" in each.last.traceback for each in failed.values())
     Path("broken").unlink()
     assert run() == 0
     assert "6 trials, 4 done, 2 to run" in said(capsys)
@@ -330,8 +330,8 @@ def test_a_worker_that_dies_again_and_again_costs_the_trial_that_ran(
     Path("dying").touch()
     assert run(where="width == 4", pack=3) == FAILED
     assert "failed: SystemExit: the walk leaves" in said(capsys)
-    (failed,) = failures(Folder(results() / "attempts")).values()
-    assert failed["times"] == 1
+    (failed,) = failed_trials(Folder(results() / "attempts")).values()
+    assert failed.times == 1
     Path("dying").unlink()
     assert run(where="width == 4", pack=3) == 0
 

@@ -1,9 +1,9 @@
 """What packs report reaches the tracker; a pack that is given up costs the trial that ran."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+from made_up_events import failed, finished, session
 from small import result, store, trial
 
 from sweeps.monitor.tracker import Tracker
@@ -11,18 +11,26 @@ from sweeps.plan.packs import packs
 from sweeps.plan.plan import plan
 from sweeps.run.interrupt import Stop
 from sweeps.run.listener import RunListener, running_trial
-from sweeps.store.attempts import Attempts, failures
+from sweeps.store.attempts import Attempts, failed_trials
+from sweeps.store.events import Event, Restarted, Started
 from sweeps.worker.progress import Progress
 
 LEFT = [trial(0), trial(1), trial(2)]
 
 
-def happened(*words: str) -> list[dict[str, Any]]:
+def happened(*words: str) -> list[Event]:
     """Write events in short: "started 1" is of trial 1."""
-    found: list[dict[str, Any]] = []
-    for event, _, seed in (each.partition(" ") for each in words):
-        more = {"trial_id": trial(int(seed)).trial_id} if seed else {}
-        found.append({"event": event, **more})
+    found: list[Event] = []
+    for kind, _, seed in (each.partition(" ") for each in words):
+        name = trial(int(seed or 0)).trial_id
+        made: dict[str, Event] = {
+            "session": session(),
+            "started": Started(trial_id=name),
+            "restarted": Restarted(trial_id=name, reason="damaged"),
+            "finished": finished(name),
+            "failed": failed(name),
+        }
+        found.append(made[kind])
     return found
 
 
@@ -72,15 +80,13 @@ def test_a_pack_that_can_keep_nothing_any_more_stops_the_run(listener: RunListen
 def test_of_a_pack_that_is_given_up_the_trial_that_ran_has_failed(
     listener: RunListener,
 ) -> None:
-    listener.attempts.record("session")
-    listener.attempts.record("started", trial_id=LEFT[0].trial_id)
-    listener.attempts.record("finished", trial_id=LEFT[0].trial_id)
-    listener.attempts.record("started", trial_id=LEFT[1].trial_id)
+    for event in happened("session", "started 0", "finished 0", "started 1"):
+        listener.attempts.record(event)
     listener.gave_up(1, "killed", "Traceback: killed")
-    found = failures(listener.store.attempts)
+    found = failed_trials(listener.store.attempts)
     assert list(found) == [LEFT[1].trial_id]
-    failed = found[LEFT[1].trial_id]
-    assert (failed["error"], failed["traceback"]) == ("killed", "Traceback: killed")
+    last = found[LEFT[1].trial_id].last
+    assert (last.error, last.traceback) == ("killed", "Traceback: killed")
 
 
 def test_trials_that_have_a_result_are_never_the_ones_that_failed(
@@ -89,13 +95,13 @@ def test_trials_that_have_a_result_are_never_the_ones_that_failed(
     listener.store.commit([(LEFT[0], result(LEFT[0], 20))])
     listener.store.commit([(LEFT[1], result(LEFT[1], 10))])
     listener.gave_up(1, "killed", "")
-    assert list(failures(listener.store.attempts)) == [LEFT[1].trial_id]
+    assert list(failed_trials(listener.store.attempts)) == [LEFT[1].trial_id]
 
 
 def test_nobody_has_failed_where_all_have_a_result(listener: RunListener) -> None:
     listener.store.commit([(each, result(each, 20)) for each in LEFT])
     listener.gave_up(1, "killed", "")
-    assert failures(listener.store.attempts) == {}
+    assert failed_trials(listener.store.attempts) == {}
 
 
 def test_a_store_that_cannot_be_read_when_a_pack_is_given_up_stops_the_run(

@@ -128,6 +128,6 @@ def test_a_class_without_a_file_needs_a_name_of_its_own() -> None:
     found: dict[str, Any] = {"__name__": "nowhere"}
     exec("class Mine:\n    pass", found)
     with pytest.raises(
-        ValueError, match="Mine is defined in no file, .* an attribute `num"
+        ValueError, match=r"Mine is defined in no file, .* an attribute `num"
     ):
         own_numerics_id(found["Mine"](), "cpu")

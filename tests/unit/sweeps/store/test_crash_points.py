@@ -16,10 +16,11 @@ from sweeps.plan.packs import packs
 from sweeps.plan.plan import plan
 from sweeps.storage.folder import Folder
 from sweeps.storage.retrying import Patient
-from sweeps.store.attempts import Attempts
+from sweeps.store.attempts import Attempts, read_events
 from sweeps.store.checkpoints import CheckpointFolder, Position, name_of
 from sweeps.store.committed import Done
 from sweeps.store.compaction import merge_small
+from sweeps.store.events import Finished
 from sweeps.store.repair import repair
 from sweeps.store.store import CHECK, TRIAL, Store
 from sweeps.worker.worker import Worker

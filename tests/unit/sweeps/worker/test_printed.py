@@ -66,7 +66,7 @@ def run(kept: Store, *trials: Walk) -> None:
 def printed_in(kept: Store) -> dict[str, str]:
     """What each trial has printed, by its id."""
     found = [e for e in read_events(kept.attempts) if isinstance(e, Printed)]
-    assert len({event["trial_id"] for event in found}) == len(found)
+    assert len({event.trial_id for event in found}) == len(found)
     return {event.trial_id: event.text for event in found}
 
 

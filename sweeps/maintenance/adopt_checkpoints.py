@@ -55,12 +55,10 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
             "today. Checkpoints of others need finished trials of theirs; a larger --sample "
             "may find some."
         )
-    trainers = {
-        each: kind.described.trainer(each, "cpu") for each in kind.described.engines
-    }
+    trainers = {each: kind.trainer(each, chosen.trials) for each in kind.described.engines}
 
     def ids(trial: Any) -> list[str]:
-        own = trainers or {None: kind.described.trainer(None, "cpu")}
+        own = trainers or {None: kind.trainer(None, chosen.trials)}
         return [trainer.numerics_id(trial) for trainer in own.values()]
 
     counts = _adopted(store.checkpoints, chosen.trials, changes, ids)

@@ -87,7 +87,7 @@ def verify_one(kept: Kept) -> Verified:
         engine = kind.engine(row["engine"])
     except SweepError:  # its results are of an engine that is not known here
         return Verified(name, "not comparable", made_by=made_by)
-    trainer = MeteredTrainer(kind.described.trainer(engine, "cpu"))
+    trainer = MeteredTrainer(kind.trainer(engine, [trial]))
     result, drawn_from = _trained(trial, row["updates"], trainer)
     differences = tuple(differing(kept, replace(result, numerics_id=made_by)))
     ours = trainer.numerics_id(trial)

@@ -111,7 +111,7 @@ def sample(
 
 def _numerics(chosen: Chosen, trial: Any, row: Row) -> tuple[str, str]:
     """Return the numerics id of a row, and that which its engine has today."""
-    trainer = chosen.type.described.trainer(row["engine"], "cpu")
+    trainer = chosen.type.trainer(row["engine"], [trial])
     return row["numerics_id"], trainer.numerics_id(trial)
 
 

@@ -170,7 +170,7 @@ def prepare(chosen: Chosen, engine: str | None, stop: Stop) -> Trainer | None:
     """
     try:
         with _interruptible(stop):
-            return chosen.type.described.trainer(engine, "cpu")
+            return chosen.type.trainer(engine, chosen.trials)
     except OSError as error:
         raise SweepError(str(error)) from None
     return None

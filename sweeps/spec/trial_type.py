@@ -97,6 +97,11 @@ class TrialType:
         found = [self.described.resources(trial) for trial in trials]
         return Resources(max(each.cpus for each in found), max(each.gpus for each in found))
 
+    def trainer(self, engine: str | None, trials: Sequence[Any]) -> Trainer:
+        """Return what trains some trials in this process: on a GPU where they ask for one."""
+        device = "cuda" if self.resources(trials).gpus else "cpu"
+        return self.described.trainer(engine, device)
+
     def engine(self, asked: str | None) -> str | None:
         """Return the engine to use.
 

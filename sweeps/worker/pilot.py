@@ -81,7 +81,7 @@ def examples(work: Plan) -> list[Any]:
 def measure(trials: list[Any], engine: str | None, slice_s: float) -> list[Sample]:
     """Train each trial from its start for some seconds; return seconds per update."""
     kind = TrialType.of(trials[0])
-    trainer = MeteredTrainer(kind.described.trainer(engine, "cpu"))
+    trainer = MeteredTrainer(kind.trainer(engine, trials))
     found: list[Sample] = []
     for place, trial in enumerate(trials):
         _warm_up(trial, trainer)

@@ -15,7 +15,7 @@ from sweeps.run.code_changes import changes
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.store.attempts import read_events
 from sweeps.store.checkpoints import Checkpoints, Position, name_of
-from sweeps.store.events import Adopted, Event
+from sweeps.store.events import Adopted
 from sweeps.store.result import Result
 from sweeps.store.store import Store
 from sweeps.worker.training import result_of, training
@@ -103,7 +103,7 @@ def test_the_next_run_says_that_the_numerics_are_the_same(begun: Chosen) -> None
 
 
 def test_what_was_adopted_twice_is_the_same_thrice() -> None:
-    log: list[Event] = [
+    log = [
         session("a"),
         Adopted(earlier="a", numerics_id="b", checkpoints=1),
         Adopted(earlier="b", numerics_id="c", checkpoints=1),
@@ -125,7 +125,7 @@ def test_one_unequal_trial_adopts_nothing(
     assert verify_and_adopt() == 2
     said = capsys.readouterr().err
     assert (
-        f"Nothing is adopted: 1 of 1 trials came out otherwise, first {one.trial_id}"
+        f"Nothing is adopted: 1 of 1 trials have other results, first {one.trial_id}"
         in said
     )
     assert store.checkpoints.files.read(name_of(one.trial_id)) == before
@@ -134,12 +134,25 @@ def test_one_unequal_trial_adopts_nothing(
 def test_where_nothing_is_of_other_numerics_it_is_said(
     begun: Chosen, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert verify_and_adopt() == 0
     store, one = begun.store, begun.trials[0]
     forget(store)
     store.commit([(one, trained(one))])
     assert verify_and_adopt() == 2
     assert "made by the numerics of today" in capsys.readouterr().err
+
+
+def test_an_earlier_checkpoint_that_turns_up_after_its_numerics_were_adopted_is_adopted(
+    begun: Chosen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as one merged from another machine; all rows may be of today by then."""
+    assert verify_and_adopt() == 0
+    store, one = begun.store, begun.trials[0]
+    forget(store)
+    store.commit([(one, trained(one))])
+    store.checkpoints.save(one.trial_id, EARLIER, last_position(one))
+    assert capsys.readouterr()
+    assert verify_and_adopt() == 0
+    assert "1 checkpoints of earlier numerics were adopted" in capsys.readouterr().err
 
 
 def test_damaged_and_missing_checkpoints_are_left_to_the_next_run(

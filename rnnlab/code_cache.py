@@ -1,10 +1,10 @@
-"""Machine code on disk, so that only the first process on a machine compiles.
+"""Cache of machine code on disk, so that only the first process on a machine compiles.
 
-Numba's own cache notices a change of the file that a function stands in, not of the files
-that it imports from: an edited generator would leave stale code and wrong science. So the
-machine code of a file is in a folder that is named by a hash of that file and of all that it
-imports, of Numba and of the processor. A task's function has another folder than the engine:
-an edited task does not compile the engine again.
+Numba's own cache detects changes of a function's file, but not of the files that it imports:
+after an edit of a generator, stale code would give wrong results. So the machine code of a
+file is kept in a folder named by a hash of that file and all its imports, of Numba and of the
+processor. A task's function and the engine have separate folders: editing a task does not
+recompile the engine.
 """
 
 import functools
@@ -27,27 +27,27 @@ from codehash import code_hash
 from rnnlab.numerics import file_of_module, sources
 
 CODE = "*/*.nb[ci]"
-"""Numba's files: machine code, and an index for each function."""
+"""Numba's files: machine code, and an index per function."""
 OLD_S = 30 * 86_400.0
 RECORD = "hashes.json"
-"""The hashes of the files in a folder, written once all is compiled."""
+"""The hashes of the files in a folder, written after compiling."""
 
 _log = logging.getLogger(__name__)
 
 
 @functools.cache
 def cache_folder(name: str, *files: Path) -> Path:
-    """Return the folder for the machine code of one thing, and make it.
+    """Return the folder for the machine code of one item, and create it.
 
     It is in `$RNNLAB_CACHE`, else `$XDG_CACHE_HOME/rnnlab`, else `~/.cache/rnnlab`: one
     folder for each name, installation, state of the sources, Numba and kind of processor.
 
     Args:
-        name: What is compiled.
-        files: The sources that it is compiled from; what they import counts as well.
+        name: Name of the compiled item.
+        files: Its sources; their imports count as well.
 
     Raises:
-        OSError: If it cannot be made or written.
+        OSError: If it cannot be created or written.
         ValueError: If a source is not valid Python.
     """
     folder = _base() / _key(name, sources(files))
@@ -83,10 +83,10 @@ def _not_written(folder: Path, error: OSError | None = None) -> OSError:
 
 
 def file_of_function(function: Callable[..., Any]) -> Path | None:
-    """Return the file that a function is in.
+    """Return the file that defines a function.
 
-    None if it was typed at a prompt, or came from another process without its module: then
-    nothing says what it depends on, and its code is not kept.
+    None if it was typed at a prompt, or came from another process without its module: its
+    dependencies are then unknown, and its code is not cached.
     """
     plain = inspect.unwrap(function)
     file = file_of_module(plain.__module__)
@@ -95,7 +95,7 @@ def file_of_function(function: Callable[..., Any]) -> Path | None:
 
 @contextmanager
 def keeping(folder: Path) -> Generator[None]:
-    """Let Numba's caches that are made meanwhile lie in a folder."""
+    """Set the folder of Numba's caches created in a block."""
     import numba.core.config
 
     config: Any = numba.core.config
@@ -108,21 +108,21 @@ def keeping(folder: Path) -> Generator[None]:
 
 
 def kept(dispatcher: Any, folder: Path) -> Any:
-    """Let Numba keep in a folder what a function is compiled to."""
+    """Let Numba cache the compiled code of a function in a folder."""
     with keeping(folder):
         dispatcher.enable_caching()
     return dispatcher
 
 
 def compile_once(name: str, folder: Path, compile_all: Callable[[], None]) -> None:
-    """Compile, unless some process has done so and left its code unharmed.
+    """Compile, unless another process has left undamaged code.
 
-    Of several processes that start at once, one compiles and the others wait.
+    If several processes start at once, one compiles and the others wait.
 
     Args:
-        name: What is compiled.
+        name: Name of the compiled item.
         folder: Its `cache_folder`.
-        compile_all: Compiles functions, each of which Numba keeps in `folder`.
+        compile_all: Compiles functions that Numba caches in `folder`.
 
     Raises:
         OSError: If there is no place for compiled code.
@@ -141,7 +141,7 @@ def compile_once(name: str, folder: Path, compile_all: Callable[[], None]) -> No
 
 
 def _compile(folder: Path, done: Path, compile_all: Callable[[], None]) -> None:
-    """Compile into an empty folder, and write down the hash of what has come of it."""
+    """Compile into an empty folder, and record the hashes of the files."""
     for path in folder.glob(CODE):
         path.unlink()
     _forget_old(folder.parent)
@@ -153,7 +153,7 @@ def _compile(folder: Path, done: Path, compile_all: Callable[[], None]) -> None:
 
 
 def _unharmed(done: Path) -> bool:
-    """Say whether all files that were left are as they were; mark them as used."""
+    """Return whether all cached files are undamaged; mark them as used."""
     try:
         hashes = json.loads(done.read_text(encoding="utf-8"))
         same = [_hash(done.parent / name) == digest for name, digest in hashes.items()]
@@ -177,7 +177,7 @@ def _hash(path: Path) -> str:
 
 
 def _key(name: str, files: Mapping[str, Path]) -> str:
-    """Hash what machine code depends on, and what Numba asks of a source: place and time."""
+    """Hash the dependencies of machine code, and each source's path and time as Numba does."""
     import llvmlite
     import numba
     from numba.core.registry import cpu_target

@@ -1,6 +1,6 @@
-"""Compile the scalar functions that data generation is written in.
+"""Compile the scalar functions of data generation.
 
-Numba is imported only when something is compiled: planning a sweep needs none of it.
+Numba is imported only when something is compiled: planning a sweep does not need it.
 """
 
 import functools
@@ -20,19 +20,18 @@ DRAW = "void(int64, int64, int64, int64, int64, int64[::1], float64[:, ::1], flo
 def compiled(
     function: Callable[..., Any], signature: str | None = None
 ) -> Callable[..., Any]:
-    """Compile a scalar function, and every function of ours that it calls, with Numba.
+    """Compile a scalar function, and all Python functions that it calls, with Numba.
 
     Args:
         function: Plain Python over scalars and arrays.
-        signature: Numba's types of its arguments. With it, machine code is kept for the
-            next process; without it, code is compiled in each process, for the types of
-            each call.
+        signature: Numba's types of its arguments. With it, machine code is cached for later
+            processes; without it, each process compiles for the types of each call.
 
     Returns:
         The same function, callable from Python and from other compiled functions.
 
     Raises:
-        OSError: If there is no place for compiled code; see `rnnlab.code_cache`.
+        OSError: If there is no folder for compiled code; see `rnnlab.code_cache`.
 
     Example:
         >>> from rnnlab.rng import philox
@@ -51,15 +50,15 @@ def compiled(
 
 @functools.cache
 def drawer(draw_example: Callable[..., None]) -> Any:
-    """Compile a task's `draw_example` into a value that compiled code is given.
+    """Compile a task's `draw_example` to a value that is passed to compiled code.
 
-    The code that is given it need not be compiled again for another task.
+    That code need not be recompiled for another task.
 
     Args:
         draw_example: As in `rnnlab.tasks.Task`.
 
     Raises:
-        OSError: If there is no place for compiled code; see `rnnlab.code_cache`.
+        OSError: If there is no folder for compiled code; see `rnnlab.code_cache`.
     """
     import numba
 
@@ -72,7 +71,7 @@ def _is_kept(function: Callable[..., Any]) -> bool:
 
 
 def _compiled_once(function: Callable[..., Any], compile_it: Callable[[], Any]) -> Any:
-    """Compile a function, or load its machine code if a process has left it."""
+    """Compile a function, or load its cached machine code."""
     file, made = file_of_function(function), list[Any]()
     if file is None:
         return compile_it()
@@ -92,7 +91,7 @@ def _inner(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _twin(function: Callable[..., Any]) -> types.FunctionType:
-    """Copy a function, with compiled functions in place of those of ours that it calls."""
+    """Copy a function, replacing the Python functions that it calls by compiled ones."""
     plain = inspect.unwrap(function)
     called = {
         name: _inner(value)

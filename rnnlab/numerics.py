@@ -1,8 +1,8 @@
-"""The numerics id: a name for what the bits of a result depend on, besides the trial.
+"""The numerics id: a hash of what the bits of a result depend on, besides the trial.
 
-Of the sources, these are the engine, the training loop, the task, and every file of
-`rnnlab` or of the user that one of them imports (`codehash.closure`). A task or an engine
-that they do not import changes no id.
+It covers the sources of the engine, the training loop, the task, and every file of `rnnlab`
+or of the user that one of them imports (`codehash.closure`). A task or an engine that they
+do not import does not change the id.
 """
 
 import functools
@@ -26,22 +26,22 @@ NEUTRAL = {
     "rnnlab.numerics": "names numbers",
     "rnnlab.trainer": "hands trials to the training loop of a sweep",
 }
-"""Modules that decide no number, each with the reason: neither counted nor followed."""
+"""Modules that cannot affect results, with the reason: neither hashed nor followed."""
 
 OUTSIDE = frozenset({"codehash", "cluster", "sweeps"})
-"""Packages of this project that decide no number. A user's file may lie beside them."""
+"""Packages of this project that cannot affect results. A user's file may be beside them."""
 
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
 
 
 def numerics_id(name: str, engine: type, task: type, **circumstances: str) -> str:
-    """Return a name for the numerics of an engine on a task: equal ids promise equal bits.
+    """Return the id of the numerics of an engine on a task: equal ids promise equal bits.
 
     Args:
-        name: The engine's.
+        name: The engine's name.
         engine: Its class.
         task: The class of the trial's task.
-        circumstances: What else the bits depend on: library versions, vector width.
+        circumstances: Other dependencies of the bits: library versions, vector width.
 
     Returns:
         The engine's name and 12 hex digits, such as `plain-0123456789ab`.
@@ -66,13 +66,13 @@ def _named(name: str, facts: tuple[tuple[str, str], ...]) -> str:
 
 @functools.cache
 def source_hash(engine: type, task: type) -> str:
-    """Hash the sources that decide the numbers of an engine on a task.
+    """Hash the sources that determine the results of an engine on a task.
 
-    A class that was typed at a prompt is in no file: it gets a hash of its own, which no
-    other process shares.
+    A class typed at a prompt is in no file: it gets a random hash, which no other process
+    shares.
 
     Raises:
-        ValueError: As `numerics_id`.
+        ValueError: See `numerics_id`.
     """
     files = [file_of(each) for each in (engine, task)]
     if None in files:
@@ -82,14 +82,14 @@ def source_hash(engine: type, task: type) -> str:
 
 @functools.cache
 def c_library() -> str:
-    """Return the name and version of the C library, empty where it does not tell."""
+    """Return the name and version of the C library; empty if unknown."""
     return "-".join(platform.libc_ver())
 
 
 def sources(files: Iterable[Path]) -> dict[str, Path]:
-    """Return the files that some files import, themselves included, by their modules' names.
+    """Return some files and the files that they import, by module name.
 
-    Files of `rnnlab` count, and those beside a user's file or in its package.
+    Only files of `rnnlab` count, and those beside a user's file or in its package.
 
     Raises:
         OSError: If one cannot be read.
@@ -104,16 +104,16 @@ def sources(files: Iterable[Path]) -> dict[str, Path]:
         top = _top(file)
         if LIBRARIES & set(file.parts):
             packages.setdefault(top.stem, top.with_suffix(""))
-        else:  # a script that is a link imports from where it leads
+        else:  # a linked script imports from its target's folder
             folders += [top.parent, top.resolve().parent]
     return closure(roots, Search(packages, tuple(folders), OUTSIDE), NEUTRAL)
 
 
 def file_of(kind: type) -> Path | None:
-    """Return the file that a class was defined in, or None if it was typed at a prompt.
+    """Return the file that defines a class, or None if it was typed at a prompt.
 
     Raises:
-        ValueError: If its module cannot be found, or does not have it.
+        ValueError: If its module cannot be found, or does not contain it.
     """
     module = sys.modules.get(kind.__module__)
     found = file_of_module(kind.__module__)
@@ -129,7 +129,7 @@ def file_of(kind: type) -> Path | None:
 
 
 def file_of_module(name: str) -> Path | None:
-    """Return the source file of a module that is loaded; None if it has none."""
+    """Return the source file of a loaded module; None if it has none."""
     file = getattr(sys.modules.get(name), "__file__", None)
     if file is None or not file.endswith(".py"):
         return None
@@ -138,7 +138,7 @@ def file_of_module(name: str) -> Path | None:
 
 
 def _top(file: Path) -> Path:
-    """Return the folder of the outermost package that a file is in, or the file itself."""
+    """Return the folder of a file's outermost package, or the file itself."""
     top = file.parent if file.name == "__init__.py" else file
     while (top.parent / "__init__.py").is_file():
         top = top.parent

@@ -1,4 +1,4 @@
-"""What a trial gives: a `Result`, and a `Check` for each look along the way."""
+"""The output of a trial: a `Result`, and a `Check` for each evaluation."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from rnnlab.spec import Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One look at a trial: fresh sequences, and the training since the last look."""
+    """One evaluation of a trial on fresh sequences, and statistics since the last one."""
 
     update: int
     """Updates made so far."""
     errors: int
-    """Wrong sequences; counting stops at the 100th, where success is ruled out."""
+    """Wrong sequences; counting stops at the 100th, which rules out success."""
     sequences: int
-    """Sequences looked at: 10,000, or fewer where counting stopped."""
+    """Evaluated sequences: 10,000, or fewer if counting stopped."""
     loss: float
     """Mean training cost C since the last check; see `rnnlab.costs`."""
     grad_norm_mean: float
@@ -36,37 +36,37 @@ class Check:
 
     @property
     def error_rate(self) -> float:
-        """Wrong sequences as a fraction of those looked at."""
+        """Wrong sequences as a fraction of the evaluated ones."""
         return self.errors / self.sequences
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a trial ended, or where it stands at its budget."""
+    """How a trial ended, or its state at its budget."""
 
     trial_id: str
     """The trial's name: a hash of its content."""
     outcome: Outcome
-    """solved: the check that `stop` asks for was met; diverged: a number was not finite."""
+    """solved: a check met the `stop` rule; diverged: a number was not finite."""
     updates: int
-    """Updates made: where the trial was solved, diverged, or met its budget."""
+    """Updates made until the trial was solved, diverged, or reached its budget."""
     solved_at: int | None
     """Updates at the first check with under 1 % wrong of 10,000."""
     zero_errors_at: int | None
     """Updates at the first check with none wrong of 10,000."""
     clip_threshold: float | None = None
-    """Threshold in use: the trial's `clip_norm`, or what its `clip_multiple` came to."""
+    """Threshold in use: the trial's `clip_norm`, or the one from its `clip_multiple`."""
     test_errors: tuple[int, ...] | None = None
-    """Wrong sequences of 10,000 at each of the trial's `test_lengths`; None where it was not
-    tested: it asks for none, or was not solved."""
+    """Wrong sequences of 10,000 at each of the trial's `test_lengths`; None if it has
+    none, or was not solved."""
     engine: str
     """The engine that trained it."""
     numerics_id: str
     """What bits depend on: engine, sources, libraries, vector width."""
     checks: tuple[Check, ...]
-    """Every check in order; empty where the trial diverged before the first."""
+    """Every check in order; empty if the trial diverged before the first."""
 
     @property
     def last_check(self) -> Check | None:
-        """The last look at the trial, if there was one."""
+        """The last check of the trial, if any."""
         return self.checks[-1] if self.checks else None

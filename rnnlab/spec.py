@@ -1,7 +1,7 @@
-"""A trial is a value: everything that decides one training run, and its name.
+"""A trial is a value: everything that determines one training run, and its id.
 
-Two equal trials have one `trial_id`, a hash of their content. How long to train (the
-budget, in updates) is not content: raising it later continues the same trial.
+Equal trials have the same `trial_id`, a hash of their content. The budget, in updates, is
+not content: raising it later continues the same trial.
 """
 
 import dataclasses
@@ -49,14 +49,14 @@ class Trial:
     None trains without clipping."""
 
     clip_by: ClipBy = "norm"
-    """What is clipped at the threshold: the norm, or each entry (Mikolov's variant)."""
+    """Clip the global norm, or each entry (Mikolov's variant)."""
 
     clip_multiple: float | None = None
     """Clip at this multiple of the mean gradient norm that is measured while clipping at
     `clip_norm`; see `rnnlab.threshold`. None clips at `clip_norm` itself."""
 
     omega_weight: float = 0.0
-    """Factor of the regulariser Ω (Eq. 9); 0 trains without it."""
+    """Weight of the regulariser Ω (Eq. 9); 0 trains without it."""
 
     repair_nonfinite: bool = False
     """Replace the step by W_rec ← (1 − 0.02·lr) W_rec where the norm is not finite or above 1e10."""
@@ -71,7 +71,7 @@ class Trial:
     """Lengths at which a solved trial is tested, on 10,000 fresh sequences each."""
 
     seed: int = 0
-    """Replicate: decides every random number of the trial."""
+    """Replicate: determines every random number of the trial."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be trained.
@@ -141,7 +141,7 @@ class Trial:
 
     @classmethod
     def describe_trials(cls) -> Any:
-        """Describe such trials to `sweeps`; see `rnnlab.trainer`."""
+        """Return the description for `sweeps`; see `rnnlab.trainer`."""
         from rnnlab.trainer import RecurrentTrials
 
         return RecurrentTrials()
@@ -150,8 +150,8 @@ class Trial:
     def trial_id(self) -> str:
         """A hash of the content, 32 hex digits.
 
-        Class names are kept and fields at their default left out, so that a new field
-        renames nothing. Numbers are written by the field's type: `lr=1` equals `lr=1.0`.
+        Class names are included and fields at their default omitted, so that a new field
+        changes no id. Numbers are written by the field's type: `lr=1` equals `lr=1.0`.
 
         Example:
             >>> Trial().trial_id == Trial(lr=0.01, hidden=50).trial_id
@@ -172,13 +172,13 @@ _INTEGER_RANGES: list[tuple[str, int, int]] = [
 
 
 def content(value: Any) -> dict[str, Any]:
-    """Write a frozen dataclass as its class name and the fields that differ from default.
+    """Return the class name and the non-default fields of a frozen dataclass.
 
     Args:
-        value: An instance of a frozen dataclass of ours.
+        value: An instance of a frozen dataclass of `rnnlab`.
 
     Returns:
-        A dictionary that JSON can write, nested where a field is a dataclass.
+        A JSON-serialisable dictionary, nested if a field is a dataclass.
 
     Example:
         >>> content(Trial(lr=1, seed=3))
@@ -212,7 +212,7 @@ def require_budget(check_every: int, budget: int) -> None:
 
     Args:
         check_every: Updates between two checks of a trial.
-        budget: Updates at most.
+        budget: Maximum number of updates.
 
     Raises:
         ValueError: If the budget is not a positive multiple of `check_every`.

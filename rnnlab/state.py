@@ -1,4 +1,4 @@
-"""Where training is between two updates: all that is needed to continue."""
+"""The state of training between two updates: all that is needed to resume."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -22,14 +22,14 @@ class Parameters(NamedTuple):
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over the updates since the last check, added in float64 and in their order.
+    """Sums over the updates since the last check, added in float64 in order.
 
-    They are carried from call to call, so no average depends on where calls are cut.
+    They are carried from call to call, so averages do not depend on how calls are split.
     """
 
     updates: int = 0
     repaired: int = 0
-    """Updates replaced by the authors' repair; left out of what follows."""
+    """Updates replaced by the authors' repair; excluded from the sums below."""
     clipped: int = 0
     loss: float = 0.0
     grad_norm: float = 0.0
@@ -37,7 +37,7 @@ class Totals:
 
     @property
     def counted(self) -> int:
-        """Updates that the sums run over."""
+        """Number of updates in the sums."""
         return self.updates - self.repaired
 
 
@@ -50,4 +50,4 @@ class State:
     """Updates made so far."""
     totals: Totals = field(default_factory=Totals)
     diverged: bool = False
-    """The last update gave a loss, gradient norm or parameter that is not finite."""
+    """The last update gave a non-finite loss, gradient norm or parameter."""

@@ -1,12 +1,12 @@
-"""A threshold for clipping that is measured first: a multiple of the mean gradient norm.
+"""Measured clipping threshold: a multiple of the mean gradient norm.
 
 ICML 2013, Section 3.2, takes "statistics on the average norm over a sufficiently large
 number of updates", and finds that thresholds of half to ten times this average still
 converge. Unclipped norms have heavy tails, so ours is the mean norm before clipping while
 the same trial is trained with its `clip_norm`, over its first ten checks and three seeds.
 
-What is measured depends on the trial and the engine alone, so a trial that refers to it can be
-planned, interrupted and repeated like any other.
+The measured norm depends only on the trial and the engine, so such a trial can be planned,
+interrupted and repeated like any other.
 """
 
 import math
@@ -18,14 +18,14 @@ from rnnlab.result import Check
 from rnnlab.spec import Trial
 
 MEASURED_CHECKS = 10
-"""Checks over which the norm is averaged, or fewer where a trial ends before."""
+"""Checks over which the norm is averaged; fewer if a trial ends earlier."""
 SEEDS = (0, 1, 2)
 
 _norms: dict[tuple[str, str], float] = {}
 
 
 def references(trial: Trial) -> list[Trial]:
-    """Give the trials on which the threshold of a trial is measured; none where it is given."""
+    """Return the trials that measure a trial's threshold; empty if it is set directly."""
     if trial.clip_multiple is None:
         return []
     one = replace(trial, clip_multiple=None, clip_by="norm", test_lengths=())
@@ -33,21 +33,21 @@ def references(trial: Trial) -> list[Trial]:
 
 
 def unmeasured(trial: Trial, engine: Engine) -> list[Trial]:
-    """Give those of a trial's references that this process has not trained yet."""
+    """Return a trial's references that this process has not trained yet."""
     return [one for one in references(trial) if _key(one, engine) not in _norms]
 
 
 def keep_norm(reference: Trial, engine: Engine, checks: Sequence[Check]) -> None:
-    """Keep the mean norm of a reference that was trained."""
+    """Store the mean norm of a trained reference."""
     norms = [check.grad_norm_mean for check in checks]
     _norms[_key(reference, engine)] = sum(norms) / len(norms) if norms else math.nan
 
 
 def threshold(trial: Trial, engine: Engine) -> float | None:
-    """Give the threshold of a trial, measured before; None where it is not clipped.
+    """Return the threshold of a trial, measured before; None if it is not clipped.
 
     Raises:
-        ValueError: If what it is measured on diverged before its first check.
+        ValueError: If its references diverged before their first check.
     """
     if trial.clip_multiple is None:
         return trial.clip_norm

@@ -1,7 +1,7 @@
 """Train a trial with an engine: updates, checks, and when to stop.
 
-`train` is the plain loop. A sweep runs the same steps with checkpoints and reports in
-between; see `rnnlab.trainer`.
+`train` is the plain loop. A sweep runs the same steps with checkpoints and reports; see
+`rnnlab.trainer`.
 """
 
 import math
@@ -23,12 +23,12 @@ SUCCESS_BELOW = 100
 
 
 def train(trial: Trial, *, budget: int, engine: Engine) -> Result:
-    """Train a trial until it is solved, diverges or meets its budget.
+    """Train a trial until it is solved, diverges or reaches its budget.
 
     Args:
-        trial: What to train.
-        budget: Updates to make at most; a positive multiple of `trial.check_every`.
-        engine: What makes the updates.
+        trial: The trial to train.
+        budget: Maximum number of updates; a positive multiple of `trial.check_every`.
+        engine: Makes the updates.
 
     Returns:
         The result. Equal trials and engines give equal results, bit for bit.
@@ -51,7 +51,7 @@ def train(trial: Trial, *, budget: int, engine: Engine) -> Result:
 
 
 def measure_threshold(trial: Trial, engine: Engine) -> None:
-    """Train what the trial's threshold is measured on, if it is and was not yet."""
+    """Train the references of the trial's threshold that are not yet measured."""
     while reference := next(iter(unmeasured(trial, engine)), None):
         training = Training.fresh(reference)
         while not training.ended(MEASURED_CHECKS * reference.check_every):
@@ -61,7 +61,7 @@ def measure_threshold(trial: Trial, engine: Engine) -> None:
 
 @dataclass(frozen=True)
 class Training:
-    """A trial under way: where it is, and what its checks saw."""
+    """A trial in training: its state, and its checks."""
 
     trial: Trial
     state: State
@@ -73,7 +73,7 @@ class Training:
         return cls(trial, fresh(trial))
 
     def advanced(self, engine: Engine, updates: int) -> "Training":
-        """Make up to so many updates, never past a check, and the check if one is due."""
+        """Make up to `updates` updates, never past a check, and the check if one is due."""
         state = advance(self.trial, self.state, engine, updates)
         if state.diverged or state.update % self.trial.check_every:
             return replace(self, state=state)
@@ -86,13 +86,13 @@ class Training:
 
     @property
     def outcome(self) -> Outcome:
-        """How the trial stands, by its own `stop` rule."""
+        """The current outcome, by the trial's `stop` rule."""
         if self.state.diverged:
             return "diverged"
         return "solved" if is_solved(self.trial, self.checks) else "unsolved"
 
     def result(self, engine: Engine) -> Result:
-        """Return how the trial ended, or where it is."""
+        """Return the result of the trial so far."""
         trial, outcome = self.trial, self.outcome
         solved = outcome == "solved"
         return Result(
@@ -115,9 +115,9 @@ def fresh(trial: Trial) -> State:
 
 
 def advance(trial: Trial, state: State, engine: Engine, updates: int) -> State:
-    """Make up to so many updates, never past a check.
+    """Make up to `updates` updates, never past a check.
 
-    Averages are taken from one check to the next, so they begin anew after a check.
+    Averages are taken from one check to the next, so they are reset after a check.
     """
     since_check = state.update % trial.check_every
     if not since_check:
@@ -178,7 +178,7 @@ def check(trial: Trial, state: State, engine: Engine) -> Check:
 
 
 def errors_by_length(trial: Trial, state: State, engine: Engine) -> tuple[int, ...] | None:
-    """Count wrong sequences of 10,000 fresh ones at each length asked for."""
+    """Count wrong sequences of 10,000 fresh ones at each of the trial's `test_lengths`."""
     found = [
         engine.count_errors(
             replace(trial, task=trial.task.of_length(length)),

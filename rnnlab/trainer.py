@@ -1,7 +1,7 @@
 """Recurrent networks as trials of a sweep: their columns, their cost, their engines.
 
-What `sweeps` asks of a type of trials, and of what trains them, without importing `sweeps`:
-its protocols are met by their shape (`sweeps.spec.trial_type`, `sweeps.spec.trainer`).
+Implements the protocols of `sweeps` structurally, without importing it: see
+`sweeps.spec.trial_type` and `sweeps.spec.trainer`.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ from rnnlab.train import (
 )
 
 ASSUMED_S = {"fused_cpu": 1.2e-11, "plain": 2.2e-10}
-"""Seconds per multiplication by engine, where nothing was measured: one core of 2025; see
+"""Default seconds per multiplication by engine, on one core of 2025; see
 docs/explanation/performance.md."""
 
 MEASURED = tuple(
@@ -34,7 +34,7 @@ MEASURED = tuple(
     for each in fields(Check)
     if each.name not in ("update", "errors", "sequences")
 )
-"""What a check measures besides the errors."""
+"""Measurements of a check besides the errors."""
 
 ALWAYS_WRITTEN = frozenset(
     [
@@ -75,13 +75,13 @@ ALWAYS_WRITTEN = frozenset(
         "largest_singular_value",
     ]
 )
-"""The columns of the tables of November 2026. Do not add to them: a later column is written
-only where it holds something, so that old tables keep their bytes."""
+"""The columns of the tables of November 2026. Do not add any: a later column is written
+only if it is not all default, so that old tables keep their bytes."""
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a worker takes."""
+    """Resources of one worker."""
 
     cpus: float = 1.0
     gpus: float = 0.0
@@ -116,19 +116,19 @@ class RecurrentTrials:
     }
 
     def cost(self, trial: Trial) -> float:
-        """Estimate one update's multiplications: 3·B·T·H·H, at the middle of its lengths."""
+        """Estimate one update's multiplications: 3·B·T·H·H, at the middle of its range of T."""
         task = trial.task
         shortest = task.steps(task.length, 0)
         middle = (shortest + task.longest) / 2
         return 3.0 * trial.batch * middle * trial.hidden**2
 
     def shape(self, trial: Trial) -> Hashable:
-        """Return what decides how long an update takes."""
+        """Return the properties that determine the duration of an update."""
         omega = trial.omega_weight > 0
         return (trial.task, trial.hidden, trial.batch, trial.activation, omega)
 
     def assumed_s(self, engine: str | None) -> float:
-        """Return the seconds that a multiplication takes, where nothing was measured."""
+        """Return the default seconds per multiplication, before any measurement."""
         return ASSUMED_S.get(engine or DEFAULT, max(ASSUMED_S.values()))
 
     def resources(self, trial: Trial) -> Resources:
@@ -136,7 +136,7 @@ class RecurrentTrials:
         return Resources()
 
     def trainer(self, engine: str | None, device: str) -> "RecurrentTrainer":
-        """Build the engine; it may have to compile."""
+        """Build the engine; may have to compile."""
         return RecurrentTrainer(choose(engine or DEFAULT))
 
 
@@ -161,7 +161,7 @@ class RecurrentTrainer:
         return self._engine.name
 
     def numerics_id(self, trial: Trial) -> str:
-        """Return the engine's."""
+        """Return the engine's numerics id."""
         return self._engine.numerics_id(trial)
 
     def start(self, trial: Trial) -> dict[str, Any]:
@@ -171,7 +171,7 @@ class RecurrentTrainer:
     def advance(
         self, trial: Trial, state: dict[str, Any], update: int, updates: int
     ) -> tuple[dict[str, Any], int, bool]:
-        """Make up to so many updates; none while a threshold is being measured."""
+        """Make up to `updates` updates; none while a threshold is being measured."""
         if waiting := unmeasured(trial, self._engine):
             self._measure(waiting[0], updates)
             return state, 0, False
@@ -185,7 +185,7 @@ class RecurrentTrainer:
         return {**measured, "error_rate": seen.error_rate}
 
     def outcome(self, trial: Trial, checks: Sequence[Mapping[str, Any]]) -> Outcome | None:
-        """Return "solved" where a check met the trial's `stop` rule."""
+        """Return "solved" if a check met the trial's `stop` rule, else None."""
         return "solved" if is_solved(trial, _checks(checks)) else None
 
     def summary(

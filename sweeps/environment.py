@@ -1,4 +1,4 @@
-"""Environment variables for the Python processes that we start."""
+"""Environment variables for child Python processes."""
 
 import os
 import site
@@ -6,10 +6,9 @@ from pathlib import Path
 
 
 def for_children() -> dict[str, str]:
-    """Return what lets a child import this package, and nothing from its working folder.
+    """Return variables that let a child import this package, but not its working folder.
 
-    A file of the user's that is called `queue.py` or `ray.py` must not take the place of a
-    module that Ray imports.
+    A user's file named `queue.py` or `ray.py` must not shadow a module that Ray imports.
     """
     root = str(Path(__file__).parents[1])
     own = [] if root in (*site.getsitepackages(), site.getusersitepackages()) else [root]

@@ -1,4 +1,4 @@
-"""Text for the terminal: durations, commands to type, messages on stderr."""
+"""Text for the terminal: durations, commands, messages on stderr."""
 
 import shlex
 import sys
@@ -24,13 +24,13 @@ def duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """Tell the user something on stderr."""
-    with suppress(OSError):  # nobody listens any more; the exit code tells
+    """Print a message to stderr."""
+    with suppress(OSError):  # stderr is closed; the exit code remains
         print(f"sweep: {text}", file=sys.stderr, flush=True)
 
 
 def option(flag: str, value: str) -> list[str]:
-    """Write an option so that a value that begins with a dash is read as one."""
+    """Write an option so that a value with a leading dash is parsed as a value."""
     return [f"{flag}={value}"] if value.startswith("-") else [flag, value]
 
 
@@ -40,7 +40,7 @@ def sweep_command(*words: str) -> str:
 
 
 def quoted(word: str) -> str:
-    """Quote a word for the shell, an expression with '…' in it in double quotes.
+    """Quote a word for the shell; use double quotes if it contains single ones.
 
     Example:
         >>> print(quoted("init == 'sigmoid'"))

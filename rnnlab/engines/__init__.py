@@ -1,11 +1,11 @@
-"""Engines advance trials by some updates; the loop around them is `rnnlab.train`.
+"""Engines make the updates of trials; the loop around them is `rnnlab.train`.
 
 | engine | what it is |
 | --- | --- |
 | `plain` | PyTorch autograd, a readable page: the reference, on any device |
 | `fused_cpu` | compiled code without Python between updates: one CPU core, the default |
 
-Every engine draws its data from the same generators and is tested against the one above.
+All engines draw data from the same generators; each is tested against the one above it.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def _fused_cpu() -> Engine:
 
 
 ENGINES: dict[str, Callable[[], Engine]] = {"fused_cpu": _fused_cpu, "plain": _plain}
-"""Every engine by its name; torch or Numba are imported only where one is built."""
+"""Engines by name; torch or Numba are imported only when one is built."""
 
 DEFAULT = "fused_cpu"
 

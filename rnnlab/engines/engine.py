@@ -1,4 +1,4 @@
-"""What the training loop asks of an engine."""
+"""The interface between the training loop and an engine."""
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -8,11 +8,11 @@ from rnnlab.spec import Trial
 from rnnlab.state import Parameters, State
 
 CHECK_SEQUENCES = 10_000
-"""Fresh sequences of a check."""
+"""Number of fresh sequences per check."""
 
 
 class Gradients(NamedTuple):
-    """What one update is made of, on given data and before clipping."""
+    """Gradients and measurements of one update on given data, before clipping."""
 
     loss: float
     """Cost C of `rnnlab.costs`, without Ω."""
@@ -21,14 +21,14 @@ class Gradients(NamedTuple):
     norm: float
     """Global norm of `grads`."""
     omega: float
-    """Ω, measured whatever its weight."""
+    """Ω, measured even if its weight is 0."""
     valid_share: float
     """Share of (step, example) pairs with ‖∂C/∂h‖² ≥ 1e-20."""
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """What the training loop asks of an engine."""
+    """Interface of an engine, used by the training loop."""
 
     @property
     def name(self) -> str:
@@ -36,11 +36,11 @@ class Engine(Protocol):
         ...
 
     def numerics_id(self, trial: Trial) -> str:
-        """Return a name for what the bits of a trial depend on; equal ids promise equal bits."""
+        """Return an id of what the bits of a trial depend on; equal ids promise equal bits."""
         ...
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
-        """Make up to `updates` updates; fewer where one diverges, and `state` says so."""
+        """Make up to `updates` updates; fewer if one diverges, which sets `state.diverged`."""
         ...
 
     def count_errors(
@@ -55,10 +55,10 @@ class Engine(Protocol):
         """Count wrong sequences of check or test number `index`, in order.
 
         Returns:
-            Errors and sequences looked at: 10,000, or where error `stop_at` came.
+            Errors and evaluated sequences: 10,000, or fewer if error `stop_at` was reached.
         """
         ...
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
-        """Give the gradients of one update on given data."""
+        """Return the gradients of one update on given data."""
         ...

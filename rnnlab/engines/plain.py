@@ -1,6 +1,6 @@
 """The reference engine: PyTorch autograd, one update at a time.
 
-Every faster engine is tested against this one, so it is kept short and obvious.
+Every faster engine is tested against this one, so it is kept short and simple.
 """
 
 from collections.abc import Generator
@@ -56,14 +56,14 @@ class Backward(NamedTuple):
 
 @dataclass(frozen=True)
 class Plain:
-    """Autograd on one device; float32, or float64 where exactness is wanted."""
+    """Autograd on one device, in float32, or float64 for higher precision."""
 
     dtype: torch.dtype = torch.float32
     device: str = "cpu"
     name: str = "plain"
 
     def numerics_id(self, trial: Trial) -> str:
-        """Name what bits depend on: sources, libraries, precision, device, vector width."""
+        """Return an id of what bits depend on: code, libraries, precision, device, vector width."""
         return numerics_id(
             self.name,
             type(self),
@@ -133,7 +133,7 @@ class Plain:
         return errors, seen
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
-        """Give the gradients of one update on given data, before clipping."""
+        """Return the gradients of one update on given data, before clipping."""
         weights = self._weights(parameters)
         with _repeatable():
             back = self._backward(trial, weights, batch)
@@ -150,7 +150,7 @@ class Plain:
     def _update(
         self, trial: Trial, weights: Weights, totals: Totals, batch: Batch
     ) -> tuple[Weights, Totals, bool]:
-        """Make one update: gradients, Ω, clipping, step. Also says whether it diverged."""
+        """Make one update: gradients, Ω, clipping, step; also return whether it diverged."""
         back = self._backward(trial, weights, batch)
         grads = back.grads
         if trial.omega_weight:
@@ -211,12 +211,12 @@ def forward(
 
     Args:
         weights: The parameters.
-        inputs: Symbols, as the index of the one that is not 0; or numbers.
+        inputs: Symbols, as indices of one-hot vectors; or numbers.
         activation: σ.
 
     Returns:
-        h_1 to h_T, each (batch, hidden). A list and not a tensor, so that autograd can
-        tell the total derivative of every step.
+        h_1 to h_T, each (batch, hidden). A list, not a tensor, so that autograd returns
+        the total derivative of every step.
     """
     squash = torch.tanh if activation == "tanh" else torch.sigmoid
     if inputs.is_floating_point():
@@ -233,7 +233,7 @@ def forward(
 def read_out(
     weights: Weights, hidden: list[Tensor], kind: Cost
 ) -> Float[Tensor, "*time batch outputs"]:
-    """Give y = W_out h + b_out at each step, or at the last where no other is asked for."""
+    """Return y = W_out h + b_out at each step, or only at the last, depending on `kind`."""
     asked = torch.stack(hidden) if kind == "class_at_each_step" else hidden[-1]
     return functional.linear(asked, weights.w_out, weights.bias_out)
 
@@ -249,8 +249,8 @@ def backward(
 
     Args:
         weights: The parameters.
-        inputs: Symbols, as the index of the one that is not 0; or numbers.
-        targets: What is asked for; see `rnnlab.costs`.
+        inputs: Symbols, as indices of one-hot vectors; or numbers.
+        targets: The targets; see `rnnlab.costs`.
         activation: σ.
         kind: The cost.
 
@@ -271,7 +271,7 @@ def backward(
 
 
 def clip(trial: Trial, grads: list[Tensor]) -> tuple[list[Tensor], float, bool]:
-    """Clip as a trial asks; also give the norm before, and whether anything changed."""
+    """Clip by a trial's settings; also return the norm before, and whether it clipped."""
     if trial.clip_norm is None:
         return grads, float(global_norm(grads)), False
     if trial.clip_by == "value":
@@ -314,8 +314,8 @@ def _device_name(device: str) -> str:
 def _repeatable() -> Generator[None]:
     """Compute on one thread and treat denormal numbers as zero.
 
-    The last bits of a sum depend on how many threads share it. Vanished gradients shrink
-    into denormal numbers, and those are slow.
+    The last bits of a sum depend on the number of threads. Vanished gradients become denormal
+    numbers, which are slow.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

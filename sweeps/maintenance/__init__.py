@@ -1,1 +1,1 @@
-"""What is done to results later: verify, merge, clean."""
+"""Maintenance of results: verify, merge, clean."""

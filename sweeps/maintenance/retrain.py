@@ -1,4 +1,4 @@
-"""Train a finished trial again, and compare every number bit for bit."""
+"""Retrain a finished trial, and compare every number bit for bit."""
 
 import multiprocessing
 import random
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Verified:
-    """How one trial compares."""
+    """Comparison of one retrained trial."""
 
     trial_id: str
     verdict: Verdict
@@ -35,7 +35,7 @@ class Verified:
     made_by: str = ""
     """The numerics id of the row."""
     ours: str = ""
-    """The numerics id that its trainer has here and now."""
+    """The current numerics id of its trainer."""
     global_generators: tuple[str, ...] = ()
     """Global random generators that its trainer draws from, where the numbers differ. A
     trainer may draw what it does not use, such as first weights that it then replaces."""
@@ -43,7 +43,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Kept:
-    """A finished trial as the store has it."""
+    """A finished trial as stored."""
 
     trial: Any
     row: Row
@@ -53,14 +53,14 @@ class Kept:
 def verify(
     drawn: list[Kept], workers: int, code: UserCode | None = None
 ) -> Generator[Verified]:
-    """Train trials again in other processes; yield the verdicts as they come.
+    """Retrain trials in other processes; yield the verdicts in order of completion.
 
-    Processes are started afresh: what this one has loaded or set is not theirs.
+    Processes are spawned: they inherit no modules or settings of this one.
 
     Args:
         drawn: The trials.
-        workers: How many to train at a time.
-        code: The user's code, if the trials are of a type of hers.
+        workers: Number of trials to train at a time.
+        code: The user's code, if it defines the trials.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(drawn)), context, _install, (code,)) as pool:
@@ -79,13 +79,13 @@ def _install(code: UserCode | None) -> None:
 
 
 def verify_one(kept: Kept) -> Verified:
-    """Train one trial again and compare."""
+    """Retrain one trial and compare."""
     trial, row = kept.trial, kept.row
     name, made_by = id_of(trial), row["numerics_id"]
     kind = TrialType.of(trial)
     try:
         engine = kind.engine(row["engine"])
-    except SweepError:  # its results are of an engine that is not known here
+    except SweepError:  # unknown engine
         return Verified(name, "not comparable", made_by=made_by)
     trainer = MeteredTrainer(kind.trainer(engine, [trial]))
     result, drawn_from = _trained(trial, row["updates"], trainer)
@@ -99,10 +99,10 @@ def verify_one(kept: Kept) -> Verified:
 
 
 def _trained(trial: Any, updates: int, trainer: Trainer) -> tuple[Result, tuple[str, ...]]:
-    """Train a trial to where it ended; also name the global generators that it used.
+    """Train a trial to its last update; also return the global generators that it used.
 
-    They are seeded anew before, so that a trainer which draws from one gives other numbers
-    than it did, as it would in another pack or after an interruption.
+    They are reseeded first, so that a trainer which draws from one gives other numbers than
+    before, as it would in another pack or after an interruption.
     """
     budget = -(-updates // trial.check_every) * trial.check_every
     positions = training(trial, budget=budget, trainer=trainer)
@@ -116,7 +116,7 @@ def _trained(trial: Any, updates: int, trainer: Trainer) -> tuple[Result, tuple[
 
 
 def _generators() -> Mapping[str, Callable[[], object]]:
-    """Return the state of each global random generator of the libraries that are loaded."""
+    """Return functions for the state of each global random generator of loaded libraries."""
     found: dict[str, Callable[[], object]] = {"random": random.getstate}
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if numpy is not None:
@@ -127,7 +127,7 @@ def _generators() -> Mapping[str, Callable[[], object]]:
 
 
 def _reseed() -> None:
-    """Seed the global generators from the system, as another process might find them."""
+    """Seed the global generators from the system, as in another process."""
     random.seed()
     if (numpy := sys.modules.get("numpy")) is not None:
         numpy.random.set_state(numpy.random.RandomState().get_state())
@@ -136,7 +136,7 @@ def _reseed() -> None:
 
 
 def differing(kept: Kept, result: Result) -> Generator[str]:
-    """Name every number of a row and of its history that is not the same bits."""
+    """Describe every number of a row and of its history whose bits differ."""
     yield from _differing_columns(kept.row, result.row(), "")
     again = result.history()
     if len(again) != len(kept.history):
@@ -155,12 +155,12 @@ def _differing_columns(kept: Row, found: Row, where: str) -> Generator[str]:
 
 
 def bits(value: Any) -> Any:
-    """Return what is compared: the bits of a float, so that NaN is NaN and 0 is not −0.
+    """Return the value to compare: the bits of a float, so that NaN is NaN and 0 is not −0.
 
     Example:
         >>> bits(float("nan")) == bits(float("nan")), bits(0.0) == bits(-0.0)
         (True, False)
     """
-    if isinstance(value, list):  # as a tuple is kept
+    if isinstance(value, list):  # a stored tuple
         return tuple(value)
     return struct.pack("<d", value) if isinstance(value, float) else value

@@ -1,1 +1,1 @@
-"""How a run stands: counts, snapshot, display, status."""
+"""Status of a run: counts, snapshot, display."""

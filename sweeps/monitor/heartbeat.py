@@ -1,4 +1,4 @@
-"""Show where a run stands, every second: on the terminal, and to `sweep status` elsewhere."""
+"""Publish the status of a run every second: on the terminal, and for `sweep status`."""
 
 import threading
 from collections.abc import Callable, Generator
@@ -17,13 +17,13 @@ HEARTBEAT_S = 1.0
 def heartbeat(
     tracker: Tracker, place: Place, shown: Display, asked: Callable[[], bool]
 ) -> Generator[None]:
-    """Show and write a snapshot every second, and drop it at the end.
+    """Show and write a snapshot every second; remove it at the end.
 
     Args:
-        tracker: Knows where the run stands.
+        tracker: Tracks the status of the run.
         place: The sweep's results folder.
         shown: Shows each snapshot.
-        asked: Whether the run has been asked to stop.
+        asked: Returns whether a stop was requested.
     """
     done = threading.Event()
 
@@ -31,9 +31,9 @@ def heartbeat(
         while True:
             tracker.stopping = asked()
             snapshot = tracker.snapshot()
-            with suppress(OSError, SystemExit):  # nobody looks any more
+            with suppress(OSError, SystemExit):  # the terminal is gone
                 shown.show(snapshot)
-            with suppress(OSError):  # worth nothing where the disk is full
+            with suppress(OSError):  # a full disk: not worth an error
                 write_snapshot(snapshot, place)
             if done.wait(HEARTBEAT_S):
                 return

@@ -1,4 +1,4 @@
-"""Where a run stands, as one value, and the file that tells it to other terminals."""
+"""The status of a run as one value, and the file through which other terminals see it."""
 
 import json
 import os
@@ -15,27 +15,27 @@ PROGRESS = "progress.json"
 
 
 STALE_S = 30.0
-"""A snapshot older than this is of a run that has gone."""
+"""A snapshot older than this belongs to a run that has ended."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A trial under way."""
+    """A running trial."""
 
     trial_id: str
     about: str
-    """The fields in which it differs from others of the sweep."""
+    """Fields in which it differs from other trials of the sweep."""
     update: int
     measurement: str
-    """What is reported of it."""
+    """Name of the reported quantity."""
     value: float | None
-    """What it was at the last check."""
+    """Its value at the last check."""
     updates_per_s: float
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where a run stands."""
+    """Status of a run."""
 
     sweep: str
     budget: int
@@ -45,20 +45,20 @@ class Snapshot:
     unsolved: int
     diverged: int
     failed: int
-    """Trials that ended in this run, by how."""
+    """Trials that ended in this run, by outcome."""
     running: list[Running]
     updates: int
     """Updates made in this run."""
     updates_per_s: float
     efficiency: Efficiency
-    """The engine's share of the time so far."""
+    """The engine's share of core time so far."""
     elapsed_s: float
     eta_s: float | None
     """Seconds left if no further trial ends before its budget."""
     cpus: int
     dashboard: str | None = None
     stopping: bool = False
-    """The run has been asked to stop."""
+    """Whether a stop was requested."""
     pid: int = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
     at: float = field(default_factory=time.time)
@@ -71,20 +71,20 @@ class Snapshot:
 
 
 def write_snapshot(snapshot: Snapshot, place: Place) -> None:
-    """Replace `progress.json`; not made durable, it is worth nothing after a crash."""
+    """Replace `progress.json`; not durable, as it is useless after a crash."""
     data = (json.dumps(asdict(snapshot)) + "\n").encode()
     place.replace(PROGRESS, data, durable=False)
 
 
 def drop_snapshot(place: Place) -> None:
-    """Remove `progress.json` at the end of a run, if it is of this process."""
+    """Remove `progress.json` at the end of a run, if this process wrote it."""
     found = read_snapshot(place)
     if found is not None and found["pid"] == os.getpid():
         place.remove(PROGRESS)
 
 
 def read_snapshot(place: Place) -> Mapping[str, Any] | None:
-    """Give the newest snapshot of a run that is still going, or None."""
+    """Return the newest snapshot if its run is still active, else None."""
     try:
         found = json.loads(place.read(PROGRESS))
         going = time.time() - found["at"] <= STALE_S and _alive(found)

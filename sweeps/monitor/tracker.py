@@ -1,7 +1,7 @@
-"""Where a run stands: packs report, and a snapshot says it in one value.
+"""Track the status of a run from the reports of its packs.
 
-The display draws snapshots; `progress.json` in the sweep's folder holds the newest, so
-that `sweep status` sees a run of another terminal.
+The display shows snapshots; `progress.json` in the sweep's folder holds the newest, so
+that `sweep status` works from another terminal.
 """
 
 import threading
@@ -21,12 +21,12 @@ from sweeps.worker.progress import Progress
 
 KINDS = ("solved", "unsolved", "diverged", "failed")
 RECENT_S = 10.0
-"""What `updates_per_s` is a mean over."""
+"""Averaging window of `updates_per_s`."""
 
 
 @dataclass
 class Tracker:
-    """Adds up what packs report."""
+    """Adds up the reports of packs."""
 
     work: Plan
     packs: list[Pack]
@@ -45,36 +45,36 @@ class Tracker:
     update_s: float = 0.0
     check_s: float = 0.0
     left: dict[int, float] = field(default_factory=dict[int, float])
-    """The cost that each pack has left at most, by its number."""
+    """Maximum remaining cost of each pack, by its number."""
     total_left: float = 0.0
     varying: list[str] = field(default_factory=list[str])
-    """The fields by which trials are told apart."""
+    """Fields that distinguish the trials."""
     going: set[int] = field(default_factory=set[int])
-    """Packs that have reported and are not over."""
+    """Packs that have reported and have not ended."""
     ended: Counter[str] = field(default_factory=Counter[str])
-    """Trials that ended, by how."""
+    """Trials that ended, by outcome."""
     _reported_at: dict[int, float] = field(default_factory=dict[int, float])
     _recent: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
-    """When updates were reported of late, and how many there were by then."""
+    """Times of recent reports, and the total updates by then."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    """Reports come from one thread, snapshots are asked for by another."""
+    """Reports come from one thread, snapshots are taken by another."""
 
     def __post_init__(self) -> None:
-        """Add up what there is to do, once: a snapshot must stay cheap."""
+        """Add up the remaining cost once, so that snapshots stay cheap."""
         self.varying = varying(self.work.trials)
         for pack in self.packs:
             self._set_left(pack, sum(_cost_of(pack, trial) for trial in pack.trials))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the lock out: Tune pickles its callbacks, though nobody reads them back."""
+        """Exclude the lock: Tune pickles its callbacks, though they are never loaded."""
         return {name: value for name, value in vars(self).items() if name != "_lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take a new lock."""
+        """Create a new lock."""
         vars(self).update(state, _lock=threading.Lock())
 
     def report(self, number: int, progress: Progress) -> None:
-        """Take in what pack `number` reports; one that started again counts anew."""
+        """Add a report of pack `number`; a restarted pack counts from zero."""
         with self._lock:
             self._report(number, progress)
 
@@ -105,7 +105,7 @@ class Tracker:
             self._recent.popleft()
 
     def snapshot(self) -> Snapshot:
-        """Say where the run stands now."""
+        """Return the current status of the run."""
         with self._lock:
             return self._snapshot()
 
@@ -134,14 +134,14 @@ class Tracker:
         )
 
     def efficiency(self) -> Efficiency:
-        """Say how much of the workers' time the engine has had so far."""
+        """Return the engine's share of the workers' time so far."""
         if self.first_report_at is None or self.last_report_at is None:
             return Efficiency()
         worker_s = self.cpus * (self.last_report_at - self.first_report_at)
         return Efficiency(self.update_s, self.check_s, worker_s)
 
     def _speed(self, now: float) -> float:
-        """Give updates a second of late; trials may be shorter than a report's interval."""
+        """Return recent updates per second; trials may be shorter than a report interval."""
         if not self.going:
             return 0.0
         since, updates = self._recent[0]
@@ -165,7 +165,7 @@ class Tracker:
         )
 
     def _eta(self, now: float) -> float | None:
-        """Divide the cost that is left, at most, by the speed so far."""
+        """Divide the maximum remaining cost by the speed so far."""
         if (
             self.first_report_at is None
             or now <= self.first_report_at
@@ -187,7 +187,7 @@ class Tracker:
 
 
 def _cost_left(pack: Pack, progress: Progress) -> float:
-    """Give the cost of the trials that have not ended, the first of them under way."""
+    """Return the cost of the trials that have not ended, the first of them running."""
     waiting = pack.trials[progress.ended :]
     left = sum(_cost_of(pack, trial) for trial in waiting)
     if waiting and progress.trial_id == id_of(waiting[0]):
@@ -197,6 +197,6 @@ def _cost_left(pack: Pack, progress: Progress) -> float:
 
 
 def _cost_of(pack: Pack, trial: Any) -> float:
-    """Give the cost of a trial from what is committed to its budget."""
+    """Return the cost of a trial from its committed updates to its budget."""
     standing = pack.committed.get(id_of(trial))
     return cost(trial) * (pack.budget - (standing.updates if standing else 0))

@@ -1,4 +1,4 @@
-"""What a worker tells Ray's metrics."""
+"""Metrics that a worker exports through Ray."""
 
 from ray.util.metrics import Counter, Gauge
 
@@ -7,10 +7,10 @@ from sweeps.worker.worker import ENDINGS
 
 
 class Metrics:
-    """What a worker tells Ray's metrics; Prometheus sees each name behind `ray_`."""
+    """A worker's Ray metrics; Prometheus prefixes each name with `ray_`."""
 
     def __init__(self, sweep: str) -> None:
-        """Make the metrics of a worker."""
+        """Create the metrics of a worker."""
         tags = ("sweep", "pack")
         self._sweep = sweep
         self._updates = Counter("sweep_updates", "Updates made", (*tags,))
@@ -24,7 +24,7 @@ class Metrics:
         )
 
     def count(self, number: int, before: Progress, now: Progress) -> None:
-        """Count what a pack has done since its last report."""
+        """Add what a pack has done since its last report."""
         tags = {"sweep": self._sweep, "pack": str(number)}
         for counter, name in (
             (self._updates, "made"),

@@ -1,7 +1,7 @@
-"""A pack as Ray Tune sees it: one Tune trial, one step a chunk of updates.
+"""A pack as a Ray Tune trial: each step is a chunk of updates.
 
-Tune is a scheduler here. Nothing that it keeps is read back: a pack that starts again,
-in a new worker or after a crash, finds its checkpoints and results in the store.
+Tune only schedules. Its files are never read: a pack that restarts, in a new worker or
+after a crash, finds its checkpoints and results in the store.
 """
 
 import ctypes
@@ -26,13 +26,13 @@ class PackTrainer(tune.Trainable):
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
-        """Return what a worker takes."""
+        """Return the resources of one worker."""
         taken = {"CPU": config["resources"]["cpus"], "GPU": config["resources"]["gpus"]}
         bundle = {name: amount for name, amount in taken.items() if amount}
         return tune.PlacementGroupFactory([bundle])
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Prepare a new worker: it ends with its raylet."""
+        """Prepare a new worker; it exits with its raylet."""
         import ray
 
         _die_with_parent()
@@ -43,12 +43,12 @@ class PackTrainer(tune.Trainable):
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take the next pack in the same worker."""
+        """Start the next pack in the same worker."""
         self._begin(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train for one chunk; give the pack's progress, and whether it has ended."""
+        """Train for one chunk; return the pack's progress, and whether it has ended."""
         name_process(self._title)
         progress = next(self._progress, None)
         if progress is None:
@@ -58,7 +58,7 @@ class PackTrainer(tune.Trainable):
         return {"done": False, "progress": asdict(progress)}
 
     def cleanup(self) -> None:
-        """Stop in the middle of a pack: the trial under way keeps a checkpoint."""
+        """Stop within a pack; the running trial saves a checkpoint."""
         self._progress.close()
 
     def __repr__(self) -> str:
@@ -79,14 +79,14 @@ class PackTrainer(tune.Trainable):
 
 
 def name_process(title: str) -> None:
-    """Show a title in `ps` and in the dashboard's list of workers, until the step ends."""
+    """Set the process title in `ps` and the dashboard, until the step ends."""
     import ray._raylet
 
     ray._raylet.setproctitle(title)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _die_with_parent() -> None:
-    """Let the kernel end this worker with its raylet, so that no worker is orphaned."""
+    """Let the kernel kill this worker with its raylet, so that no worker is orphaned."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
         if os.getppid() == 1:

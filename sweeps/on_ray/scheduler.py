@@ -1,4 +1,4 @@
-"""The scheduler that trains packs by Ray Tune, on a machine or on a cluster."""
+"""The scheduler that trains packs with Ray Tune, on a machine or a cluster."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,10 +13,10 @@ from sweeps.worker.scheduler import Listener, Setup
 
 @contextmanager
 def on_ray(setup: Setup) -> Generator["RayScheduler"]:
-    """Start Ray, or join one, for the time of a run.
+    """Start or join Ray for the duration of a run.
 
     Raises:
-        SweepError: If no Ray answers at the address, or it lacks what a worker takes.
+        SweepError: If no Ray responds at the address, or it lacks a worker's resources.
     """
     with private_folder() as private, ray_session(setup, private) as session:
         workers = setup.workers
@@ -32,7 +32,7 @@ class RayScheduler:
     session: RaySession
     workers: int
     scratch: Path
-    """Where Tune keeps what nobody reads back."""
+    """Folder for Tune's files, which are never read."""
 
     @property
     def dashboard(self) -> str | None:
@@ -41,7 +41,7 @@ class RayScheduler:
 
     @property
     def token_file(self) -> Path | None:
-        """The file that holds the dashboard's token."""
+        """File with the dashboard's token."""
         return self.session.token_file
 
     def train(self, assignment: Assignment, parcel: Parcel, listener: Listener) -> None:

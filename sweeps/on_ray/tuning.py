@@ -1,6 +1,6 @@
-"""Let Ray Tune schedule the packs: one Tune trial a pack, workers reused.
+"""Let Ray Tune schedule the packs: one Tune trial per pack, workers reused.
 
-Imported only once Ray's environment has been set; see `sweeps.on_ray.session`.
+Import only after Ray's environment has been set; see `sweeps.on_ray.session`.
 """
 
 import logging
@@ -18,7 +18,7 @@ from sweeps.worker.progress import Progress
 from sweeps.worker.scheduler import Listener
 
 MAX_FAILURES = 3
-"""How often Tune starts a pack again whose worker has died."""
+"""Restarts by Tune of a pack whose worker has died."""
 
 
 def tune_packs(
@@ -33,9 +33,9 @@ def tune_packs(
     Args:
         assignment: The packs.
         parcel: The same, for the workers.
-        listener: Hears of reports, and whether to stop.
-        workers: How many packs to train at a time.
-        scratch: Where Tune keeps what nobody reads back.
+        listener: Receives reports, and decides whether to stop.
+        workers: Number of packs to train at a time.
+        scratch: Folder for Tune's files, which are never read.
     """
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     tune.Tuner(
@@ -66,14 +66,14 @@ def tune_packs(
 
 
 class StopWhenAsked(tune.Stopper):
-    """Ends every Tune trial at its next report once the run has been asked to stop."""
+    """Ends every Tune trial at its next report after a stop was requested."""
 
     def __init__(self, listener: Listener) -> None:
-        """Stop when the listener was asked to."""
+        """Stop when the listener reports a request."""
         self._listener = listener
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Never stop one alone."""
+        """Never stop a single trial."""
         return False
 
     def stop_all(self) -> bool:
@@ -82,7 +82,7 @@ class StopWhenAsked(tune.Stopper):
 
 
 class Report(tune.Callback):
-    """Hands what packs report to the listener, and what killed a pack for good."""
+    """Passes reports of packs to the listener, and permanent failures."""
 
     def __init__(self, listener: Listener) -> None:
         """Report to a listener."""
@@ -91,11 +91,11 @@ class Report(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any
     ) -> None:
-        """Take in one report of a pack."""
+        """Handle one report of a pack."""
         self._listener.report(trial.config["number"], Progress(**result["progress"]))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-        """Tell the listener that a pack is not tried any more."""
+        """Notify the listener that a pack is not retried."""
         path = trial.error_file
         text = Path(path).read_text(errors="replace") if path else "no report"
         self._listener.gave_up(trial.config["number"], cause(text), text)

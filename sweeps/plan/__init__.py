@@ -1,1 +1,1 @@
-"""Trials minus results: what a run has to do, and what it costs."""
+"""Trials minus results: the work of a run, and its cost."""

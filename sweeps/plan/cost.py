@@ -1,4 +1,4 @@
-"""What training costs, for an order of starting and for forecasts."""
+"""Training cost, for the start order and for forecasts."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from sweeps.spec.trial_type import type_of
 
 
 def cost(trial: Any) -> float:
-    """Return what an update of a trial costs, in the unit of its type."""
+    """Return the cost of one update of a trial, in the unit of its type."""
     return type_of(type(trial)).described.cost(trial)

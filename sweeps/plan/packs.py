@@ -1,4 +1,4 @@
-"""Packs: work is cut into what one worker trains in one go."""
+"""Packs: the trials that one worker trains in one go."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from sweeps.store.standing import Standing
 from sweeps.store.trial_id import id_of
 
 PACKS_A_WORKER = 64
-"""Packs that a worker is to have, so that the last ones do not leave others idle for long."""
+"""Target number of packs per worker, so that few workers idle at the end."""
 
 
 SHORTEST_PACK_S, LONGEST_PACK_S = 4.0, 10.0
@@ -18,15 +18,15 @@ SHORTEST_PACK_S, LONGEST_PACK_S = 4.0, 10.0
 
 @dataclass(frozen=True)
 class Pack:
-    """What one worker trains in one go."""
+    """Trials that one worker trains in one go."""
 
     number: int
-    """From 1, in the order of starting."""
+    """From 1, in start order."""
     trials: tuple[Any, ...]
     budget: int
-    """Updates at most, for each trial."""
+    """Maximum number of updates of each trial."""
     committed: Mapping[str, Standing]
-    """What the store has already of its trials, by `trial_id`."""
+    """Stored standing of its trials, by `trial_id`."""
 
     @property
     def pack_id(self) -> str:
@@ -40,7 +40,7 @@ def packs(work: Plan, size: int) -> list[Pack]:
     """Cut the work into packs of `size` trials, the last possibly smaller.
 
     Args:
-        work: What there is to run.
+        work: The trials to run.
         size: Trials per pack, at least 1.
 
     Raises:
@@ -53,15 +53,15 @@ def packs(work: Plan, size: int) -> list[Pack]:
 
 
 def packs_by_time(work: Plan, typical: Callable[[Any], float], workers: int) -> list[Pack]:
-    """Cut the work into packs that last about equally long, at most.
+    """Cut the work into packs of about equal maximum duration.
 
-    A pack costs Ray some 50 ms of the workers' cores: two seconds keep that under 5 %,
-    for trials that end halfway too. Longer ones would leave cores idle at the end.
+    A pack costs Ray about 50 ms of the workers' cores: two seconds keep that under 5 %,
+    even if trials end halfway. Longer packs would leave cores idle at the end.
 
     Args:
-        work: What there is to run, dearest first.
-        typical: Seconds that an update of a trial takes.
-        workers: How many there are.
+        work: The trials to run, most expensive first.
+        typical: Returns a trial's seconds per update.
+        workers: Number of workers.
     """
     sound = [trial for trial in work.to_run if id_of(trial) not in work.failed]
     seconds = [typical(trial) * _updates_left(work, trial) for trial in sound]
@@ -79,7 +79,7 @@ def packs_by_time(work: Plan, typical: Callable[[Any], float], workers: int) -> 
 
 
 def _packs(work: Plan, cut: list[list[Any]]) -> list[Pack]:
-    """Number packs; what has failed before comes last, where it holds nobody up."""
+    """Number packs; trials that failed before come last, so that they delay no others."""
     alone = [[trial] for trial in work.to_run if id_of(trial) in work.failed]
     return [
         _pack(number, work, each) for number, each in enumerate([*cut, *alone], start=1)

@@ -1,6 +1,6 @@
 """Plan: trials − results = work; work → packs.
 
-A set difference over names, so that resuming needs no other state.
+A set difference over trial ids: resuming needs no other state.
 """
 
 from collections.abc import Mapping
@@ -18,34 +18,34 @@ class Plan:
     """What a run would do."""
 
     trials: list[Any]
-    """All that were asked for."""
+    """All chosen trials."""
     to_run: list[Any]
-    """Those without a result at this budget, most expensive first."""
+    """Trials without a result at this budget, most expensive first."""
     budget: int
-    """Updates at most."""
+    """Maximum number of updates."""
     standings: Mapping[str, Standing]
-    """How far each trial in the store has come, by `trial_id`."""
+    """Standing of each stored trial, by `trial_id`."""
     given_up: list[Any] = field(default_factory=list[Any])
-    """Those without a result that have failed too often to be tried again."""
+    """Trials without a result that have failed too often to be retried."""
     failed: frozenset[str] = frozenset()
-    """Names of those to run whose last attempt failed: each gets a pack of its own, last."""
+    """Ids of trials to run whose last attempt failed: each gets its own pack, last."""
 
     @property
     def done(self) -> int:
-        """How many trials have a result at this budget."""
+        """Number of trials that have a result at this budget."""
         return len(self.trials) - len(self.to_run) - len(self.given_up)
 
 
 def plan(trials: list[Any], done: Mapping[str, Standing], budget: int) -> Plan:
-    """Subtract what is done from what was asked for.
+    """Plan the trials that have no result at the budget.
 
     Args:
         trials: Distinct trials.
-        done: How far each trial in the store has come, by `trial_id`.
-        budget: Updates at most, for each trial.
+        done: Standing of each stored trial, by `trial_id`.
+        budget: Maximum number of updates of each trial.
 
     Returns:
-        The plan; its work is ordered by cost, most expensive first, then as given.
+        The plan; trials to run are ordered by cost, most expensive first, then as given.
     """
     to_run = [
         trial
@@ -61,9 +61,9 @@ def plan(trials: list[Any], done: Mapping[str, Standing], budget: int) -> Plan:
 
 
 def plan_of(chosen: Chosen) -> Plan:
-    """Subtract what the sweep's store holds from what was chosen; changes nothing.
+    """Plan the chosen trials that have no result in the store; changes nothing.
 
-    pyarrow is imported only where there is a store to read.
+    pyarrow is imported only if there is a store to read.
     """
     if not (chosen.place / "parts").names():
         return plan(chosen.trials, {}, chosen.budget)

@@ -1,4 +1,4 @@
-"""How fast trials train: from what was recorded, or measured now, or assumed."""
+"""Training speeds: recorded, measured now, or assumed."""
 
 import socket
 from collections.abc import Hashable, Iterable, Mapping
@@ -12,13 +12,13 @@ from sweeps.store.events import Event, Finished
 from sweeps.store.trial_id import id_of
 
 BRIEF_S = 0.2
-"""Attempts that took less say more of starting than of training."""
+"""Shorter attempts measure starting more than training."""
 
 Shape = Hashable
 
 
 def shape(trial: Any) -> Shape:
-    """Return what decides how long an update of a trial takes."""
+    """Return the properties that determine how long an update of a trial takes."""
     return TrialType.of(trial).described.shape(trial)
 
 
@@ -27,24 +27,24 @@ class Speeds:
     """Seconds per update, by shape of the trial."""
 
     samples: Mapping[Shape, tuple[float, ...]]
-    """Measured, by shape; one that is not there is scaled by its cost."""
+    """Measured, by shape; a missing shape is scaled by its cost."""
     basis: str
-    """Where they are from, for a person."""
+    """Source of the samples, as text."""
     per_cost: tuple[float, ...] = field(default=())
-    """Seconds per unit of cost: of all samples."""
+    """Seconds per unit of cost, of all samples."""
 
     def of(self, trial: Any) -> tuple[float, ...]:
-        """Give samples of a trial's seconds per update, at least one."""
+        """Return samples of a trial's seconds per update, at least one."""
         measured = self.samples.get(shape(trial))
         return measured or tuple(each * cost(trial) for each in self.per_cost)
 
     def typical(self, trial: Any) -> float:
-        """Give the seconds that an update of a trial takes, about."""
+        """Return the median seconds per update of a trial."""
         return median(self.of(trial))
 
 
 def assumed(kind: TrialType, engine: str | None) -> Speeds:
-    """Return the speeds of an engine on a machine of which nothing is known."""
+    """Return the default speeds of an engine on an unmeasured machine."""
     return Speeds({}, "assumed", (kind.described.assumed_s(engine),))
 
 
@@ -53,7 +53,7 @@ def measured(found: Iterable[tuple[Any, float]], basis: str) -> Speeds:
 
     Args:
         found: Trials and seconds per update, at least one.
-        basis: Where they are from.
+        basis: Source of the samples.
     """
     samples: dict[Shape, list[float]] = {}
     per_cost: list[float] = []
@@ -65,10 +65,10 @@ def measured(found: Iterable[tuple[Any, float]], basis: str) -> Speeds:
 
 
 def recorded(events: Iterable[Event], trials: Iterable[Any]) -> Speeds | None:
-    """Read speeds from the log of attempts, or None where it has none.
+    """Read speeds from the log of attempts; None if it has none.
 
-    Of each shape of trial, attempts under the numerics of its last one count, on this host
-    where there are some.
+    For each shape, use attempts under the numerics of its last one; only those on this host,
+    if there are any.
     """
     by_id = {id_of(trial): trial for trial in trials}
     finished = [
@@ -90,5 +90,5 @@ def recorded(events: Iterable[Event], trials: Iterable[Any]) -> Speeds | None:
 
 
 def _timed(event: Finished) -> bool:
-    """Say whether an attempt made updates in a possible time; the log may be harmed."""
+    """Return whether an attempt made updates in a plausible time; the log may be damaged."""
     return event.made > 0 and 0 < event.seconds < 1e9

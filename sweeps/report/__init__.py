@@ -1,1 +1,1 @@
-"""What people read: figures, one trial, the page of claims."""
+"""Reports: figures, one trial, the page of claims."""

@@ -1,4 +1,4 @@
-"""From a sweep's table to its figure, and to a DataFrame for a notebook."""
+"""Draw a sweep's figure from its table."""
 
 import inspect
 from typing import TYPE_CHECKING
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def draw(chosen: Chosen) -> list[str]:
-    """Draw an experiment's figure beside its table, from what is stored alone.
+    """Draw an experiment's figure beside its table, from stored results only.
 
-    An experiment that compares itself with the paper writes that too, as Markdown.
+    An experiment with a `compare` also gets a comparison with the paper, as Markdown.
 
     Returns:
         The addresses of the files.
 
     Raises:
-        ExperimentError: If the experiment has no `draw`, or it fails.
+        ExperimentError: If the experiment has no `draw`, or `draw` fails.
         SweepError: If there is no result to draw.
     """
     experiment = chosen.experiment
@@ -63,7 +63,7 @@ def draw(chosen: Chosen) -> list[str]:
 def _wanted(
     draw: "Draw", chosen: Chosen, results: "pd.DataFrame"
 ) -> "tuple[pd.DataFrame, ...]":
-    """Give what a `draw` takes: the table, and where it has a second parameter the history."""
+    """Return the arguments of `draw`: the table, and the history if it has two parameters."""
     if len(inspect.signature(draw).parameters) < 2:
         return (results,)
     return results, history(chosen)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def history(chosen: Chosen) -> "pd.DataFrame":
-    """Give the checks of the chosen trials up to the budget, one row each."""
+    """Return the checks of the chosen trials up to the budget, one row each."""
     wanted = {id_of(trial) for trial in chosen.trials}
     checks = chosen.store.history().to_pandas()
     here = checks["trial_id"].isin(wanted) & (checks["update"] <= chosen.budget)
@@ -19,7 +19,7 @@ def history(chosen: Chosen) -> "pd.DataFrame":
 
 
 def table(chosen: Chosen) -> "pd.DataFrame":
-    """Give the results of the chosen trials, one row each, sorted by `trial_id`."""
+    """Return the results of the chosen trials, one row each, sorted by `trial_id`."""
     wanted = {id_of(trial) for trial in chosen.trials}
     results = chosen.store.read().to_pandas()
     return results[results["trial_id"].isin(wanted)].reset_index(drop=True)
@@ -28,13 +28,13 @@ def table(chosen: Chosen) -> "pd.DataFrame":
 def as_of(
     results: "pd.DataFrame", budget: int, checks: "pd.DataFrame | None" = None
 ) -> "pd.DataFrame":
-    """Return a table as it was at a smaller budget, before later endings.
+    """Return a table as of a smaller budget, before later endings.
 
     Args:
         results: The table.
         budget: Updates.
-        checks: The history up to the budget; where given, what was measured is taken from
-            the last check.
+        checks: The history up to the budget; if given, measurements are taken from the
+            last check.
 
     Returns:
         A copy in which a trial that ended beyond the budget is unsolved at the budget.
@@ -66,12 +66,12 @@ def results_at(chosen: Chosen) -> "pd.DataFrame":
 def load(
     experiment: str, *, results: str | Path = "results", quick: bool = False
 ) -> "pd.DataFrame":
-    """Give a sweep's table as a DataFrame, for a notebook.
+    """Return a sweep's table as a DataFrame, for a notebook.
 
     Args:
         experiment: Its name, or the path of a file.
-        results: The folder that holds a folder for each sweep.
-        quick: The table of the quick preset.
+        results: Folder with one subfolder per sweep.
+        quick: Load the table of the quick preset.
 
     Returns:
         One row per trial; columns as in the reference of the results schema.

@@ -1,1 +1,1 @@
-"""One run of a sweep, from the prompt to the last line."""
+"""One run of a sweep, from start to exit."""

@@ -49,7 +49,7 @@ def changes(
 def _equivalent(events: Sequence[Event], numerics_id: str) -> set[str]:
     """Return a numerics id, and those adopted into it, directly or not.
 
-    They were seen to give the same bits: see `sweeps.maintenance.adopt_checkpoints`.
+    They were verified to give the same bits: see `sweeps.maintenance.adopt_checkpoints`.
     """
     found = {numerics_id}
     for event in reversed(events):

@@ -1,4 +1,4 @@
-"""Stopping a run: asked once it stops cleanly, asked twice it ends at once."""
+"""Stop a run: cleanly on the first request, immediately on the second."""
 
 import os
 import time
@@ -9,44 +9,44 @@ from cluster.processes import Offspring
 from sweeps.exit_codes import INTERRUPTED
 
 INSIST_AFTER_S = 20.0
-"""How long a clean stop may take once the parent has gone."""
+"""Timeout of a clean stop after the parent has exited."""
 
 
 class Stop:
-    """Whether the run has been asked to stop; a second signal does not wait."""
+    """Whether a stop was requested; a second signal does not wait."""
 
     def __init__(self) -> None:
-        """Nobody has asked yet."""
+        """Start without a request."""
         self.asked = False
         self.halted = ""
         self.offspring = Offspring()
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave the processes out: Tune pickles its stopper, though nobody reads it back."""
+        """Exclude the processes: Tune pickles its stopper, though it is never loaded."""
         return {"asked": self.asked, "halted": self.halted}
 
     def ask(self) -> None:
-        """Ask the run to stop; asking again changes nothing."""
+        """Request a stop; repeating it changes nothing."""
         self.asked = True
 
     def halt(self, why: str) -> None:
-        """Ask the run to stop because nothing can be kept any more."""
+        """Request a stop because results can no longer be stored."""
         self.halted = self.halted or why
         self.ask()
 
     def ask_and_insist(self) -> None:
-        """Ask, and end all of it where asking has not helped in time."""
+        """Request a stop, and kill all processes after a timeout."""
         self.ask()
         time.sleep(INSIST_AFTER_S)
         self.end_at_once(INTERRUPTED)
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        """Handle a signal: ask, or where one has asked before, end all of it at once."""
+        """Handle a signal: request a stop; on the second signal, kill all processes."""
         if self.asked:
             self.end_at_once(INTERRUPTED)
         self.ask()
 
     def end_at_once(self, code: int) -> NoReturn:
-        """Kill what this process started, wherever it is by now, and leave."""
+        """Kill all processes that this one started, and exit."""
         self.offspring.end()
         os._exit(code)

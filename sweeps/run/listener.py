@@ -1,4 +1,4 @@
-"""What the driver does with what packs report."""
+"""Handle the reports of packs in the driver."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sweeps.worker.progress import Progress
 
 @dataclass(frozen=True)
 class RunListener:
-    """Hands reports to the tracker, and records what ended a pack for good."""
+    """Passes reports to the tracker, and records packs that failed permanently."""
 
     tracker: Tracker
     store: Store
@@ -24,13 +24,13 @@ class RunListener:
     stop: Stop
 
     def report(self, number: int, progress: Progress) -> None:
-        """Take in a report; one that nothing can be kept any more stops the run."""
+        """Handle a report; stop the run if results can no longer be stored."""
         self.tracker.report(number, progress)
         if progress.halted:
             self.stop.halt(progress.halted)
 
     def gave_up(self, number: int, error: str, traceback: str) -> None:
-        """Record the trial that was running in a pack that is not tried any more as failed."""
+        """Record the running trial of a pack that is not retried as failed."""
         try:
             left = self._left(number)
             if left:
@@ -42,7 +42,7 @@ class RunListener:
             self.stop.halt(str(failure))
 
     def asked(self) -> bool:
-        """Return whether the run has been asked to stop."""
+        """Return whether a stop was requested."""
         return self.stop.asked
 
     def _left(self, number: int) -> list[Any]:
@@ -60,11 +60,11 @@ def running_trial(left: Sequence[Any], found: Iterable[Event]) -> Any:
     """Return the trial that was running when a worker died; the others were waiting.
 
     Args:
-        left: The trials of the pack that have no result, in the order of training.
-        found: What was recorded in the sweep's `attempts`, by time.
+        left: Trials of the pack without a result, in training order.
+        found: Events of the sweep's `attempts`, by time.
 
     Returns:
-        The one that was started last in this session and has not ended; the first, where
+        The last started trial of this session that has not ended; the first of `left` if
         none was started.
     """
     waiting = {id_of(trial): trial for trial in left}

@@ -1,4 +1,4 @@
-"""Where a run takes place: machine, versions and the commit of the sources."""
+"""Provenance of a run: machine, versions and the commit of the sources."""
 
 import os
 import platform
@@ -31,7 +31,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Give the git commit of the sources, with `+changes` where they differ from it."""
+    """Return the git commit of the sources, with `+changes` if they differ from it."""
     here = Path(__file__).parent
     try:
         revision = _git(here, "rev-parse", "HEAD")

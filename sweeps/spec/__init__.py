@@ -1,1 +1,1 @@
-"""What a user asks for: an experiment file, a selection, options."""
+"""User input: an experiment file, a selection, options."""

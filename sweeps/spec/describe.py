@@ -7,7 +7,7 @@ from typing import Any
 from sweeps.store.columns import KIND, flat
 
 LOOKED_AT = 2000
-"""Trials of a large sweep that are compared to find the fields that vary."""
+"""Sample size for finding the varying fields of a large sweep."""
 
 
 def varying(trials: Sequence[Any]) -> list[str]:
@@ -34,7 +34,7 @@ def varying(trials: Sequence[Any]) -> list[str]:
 
 
 def described(trial: Any, names: Sequence[str]) -> str:
-    """Return a trial's values of some columns, in words.
+    """Return a trial's values of some columns as text.
 
     Example:
         >>> from dataclasses import make_dataclass
@@ -51,7 +51,7 @@ def described(trial: Any, names: Sequence[str]) -> str:
 
 
 def _short(name: str, names: Any) -> str:
-    """Return the last part of a dotted name, where no other column ends so."""
+    """Return the last part of a dotted name if it is unambiguous, else the name."""
     last = name.rpartition(".")[2]
     return last if sum(n.rpartition(".")[2] == last for n in names) == 1 else name
 

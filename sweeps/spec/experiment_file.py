@@ -1,4 +1,4 @@
-"""Find and load experiments: those of the package by name, one's own by path."""
+"""Find and load experiments: built-in ones by name, a user's own by path."""
 
 import importlib.util
 import sys
@@ -28,30 +28,30 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question, the trials that answer it, and their drawing."""
+    """A question, the trials that answer it, and their figure."""
 
     reference: str
-    """What loads it again: a name, or the path of a file."""
+    """Its name, or the path of its file."""
     path: Path
     """Its file."""
     question: str
     sweep: Sweep
     draw: "Draw | None"
-    """From the table, and the history where it asks for it, to a figure; None where the
-    file has no `draw`."""
+    """Maps the table, and optionally the history, to a figure; None if the file has no
+    `draw`."""
     compare: "Compare | None" = None
-    """From the table to a table in Markdown; None where the file has no `compare`."""
+    """Maps the table to a Markdown table; None if the file has no `compare`."""
     claims: "tuple[Claim, ...]" = ()
-    """What the paper says that its trials test; empty where the file has no `claims`."""
+    """The paper's claims that its trials test; empty if the file has no `claims`."""
 
     @property
     def built_in(self) -> bool:
-        """Whether it is one of the package."""
+        """Whether it is part of the package."""
         return self.path.parent == EXPERIMENTS
 
 
 def names() -> list[str]:
-    """List the experiments of the package."""
+    """Return the names of the built-in experiments."""
     return sorted(each.stem for each in EXPERIMENTS.glob("[!_]*.py"))
 
 
@@ -60,7 +60,7 @@ def load_experiment(reference: str) -> Experiment:
 
     Raises:
         UnknownNameError: If there is no experiment of that name.
-        ExperimentError: If the file is not there or cannot be loaded.
+        ExperimentError: If the file is missing or cannot be loaded.
     """
     if reference.endswith(".py") or "/" in reference:
         return _loaded(Path(reference).resolve())
@@ -110,13 +110,13 @@ def _module(path: Path, name: str | None) -> ModuleType:
 
 
 def _make_importable(folder: Path) -> None:
-    """Let the modules beside a file be imported, now and later; libraries come first."""
+    """Make the modules beside a file importable, after libraries."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
 
 def summary_of(path: Path, error: BaseException) -> str:
-    """Describe in one line what an experiment file does wrong, and where in it."""
+    """Return one line on an error in an experiment file, with its location."""
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return f"{error.filename}:{error.lineno}: {error.msg}."
     lines = [

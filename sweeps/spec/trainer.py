@@ -1,8 +1,8 @@
-"""How trials are trained: the protocol that a type of trials fulfils.
+"""Protocols for training trials.
 
-What a researcher writes is a frozen dataclass with three methods, plain PyTorch or NumPy
-inside (`OwnTrial`). What the rest of `sweeps` trains with is a `Trainer`: made once in each
-worker, for one engine and one device. `sweeps.spec.own_trials` makes the one from the other.
+A researcher writes an `OwnTrial`: a frozen dataclass with three methods, in plain PyTorch or
+NumPy. The rest of `sweeps` uses a `Trainer`: created once in each worker, for one engine and
+one device. `sweeps.spec.own_trials` adapts the first to the second.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,19 +11,19 @@ from typing import Any, Protocol, runtime_checkable
 from sweeps.store.standing import Outcome
 
 State = Any
-"""What training goes on from: nested dicts, lists and tuples of tensors, arrays, numbers,
+"""State to resume training from: nested dicts, lists and tuples of tensors, arrays, numbers,
 strings and None; see `sweeps.store.checkpoints` for what a checkpoint can hold."""
 
 Check = Mapping[str, Any]
-"""What a check measured, by name: numbers, strings, truth values, or None where not known."""
+"""Measurements of a check, by name: numbers, strings, booleans, or None if unknown."""
 
 
 @runtime_checkable
 class OwnTrial(Protocol):
-    """A trial that trains itself: what a researcher writes, as a frozen dataclass.
+    """A trial that trains itself, written by a researcher as a frozen dataclass.
 
-    Its fields are its content: columns of the table, names for `--where`, and what its id
-    is a hash of. All random numbers must come from generators that the state holds, or be
+    Its fields are its content: columns of the table, names for `--where`, and the input of
+    its id's hash. All random numbers must come from generators in the state, or be
     functions of the seed and the update; then an interrupted trial gives the same bits.
 
     Optional: `outcome(checks)`, `cost`, `cpus`, `gpus` and `numerics`; see `own_trials`.
@@ -43,7 +43,7 @@ class OwnTrial(Protocol):
         ...
 
     def advance(self, state: State, updates: int) -> State:
-        """Make so many updates and return the state after them."""
+        """Make `updates` updates and return the new state."""
         ...
 
     def check(self, state: State) -> Check:
@@ -56,7 +56,7 @@ class Trainer(Protocol):
 
     @property
     def engine(self) -> str | None:
-        """The engine's name, where the type has several."""
+        """The engine's name, if the type has several."""
         ...
 
     @property
@@ -70,7 +70,7 @@ class Trainer(Protocol):
         ...
 
     def numerics_id(self, trial: Any) -> str:
-        """Return what the bits depend on besides the trial; equal ids promise equal bits."""
+        """Return an id of what the bits depend on besides the trial; equal ids, equal bits."""
         ...
 
     def start(self, trial: Any) -> State:
@@ -80,17 +80,17 @@ class Trainer(Protocol):
     def advance(
         self, trial: Any, state: State, update: int, updates: int
     ) -> tuple[State, int, bool]:
-        """Make up to so many updates, never past a check.
+        """Make up to `updates` updates, never past a check.
 
         Args:
             trial: The trial.
-            state: Where it is.
+            state: Its state.
             update: Updates made so far.
-            updates: Updates to make at most, at least 1.
+            updates: Maximum number of updates, at least 1.
 
         Returns:
-            The new state, the number of updates made (possibly 0: what the trial depends on
-            was trained instead), and whether training has diverged.
+            The new state, the number of updates made (possibly 0: a trial that
+            this one depends on was trained instead), and whether training has diverged.
         """
         ...
 
@@ -99,11 +99,11 @@ class Trainer(Protocol):
         ...
 
     def outcome(self, trial: Any, checks: Sequence[Check]) -> Outcome | None:
-        """Return "solved" or "diverged" where training ends here, None to go on."""
+        """Return "solved" or "diverged" if training ends here, None to continue."""
         ...
 
     def summary(
         self, trial: Any, state: State, checks: Sequence[Check], outcome: Outcome
     ) -> Check:
-        """Return further columns of the table for a trial that ends, or is at its budget."""
+        """Return further columns of the table for a trial that has ended or reached its budget."""
         ...

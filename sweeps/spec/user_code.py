@@ -1,8 +1,8 @@
-"""The code of a user's experiment, as text: what a worker imports before it trains.
+"""The source code of a user's experiment, imported by workers before training.
 
-A trial is pickled by the name of its class. A worker must be able to import that class, on
-another machine too, where the file is not. So the file and the modules that it imports
-beside it travel with the work.
+A trial is pickled by the name of its class. A worker must be able to import that class, even
+on a machine without the file. So the file and the modules beside it that it imports are sent
+with the work.
 """
 
 import hashlib
@@ -24,13 +24,13 @@ class UserCode:
     """An experiment's file and the modules beside it."""
 
     path: str
-    """Where the file is on the machine that the experiment was loaded on."""
+    """Path of the file on the machine that loaded the experiment."""
     files: Mapping[str, bytes]
-    """The text of each, by its path relative to the folder of the file."""
+    """Contents by path relative to the folder of the file."""
 
     @classmethod
     def of(cls, experiment: Experiment) -> "UserCode | None":
-        """Return the code of an experiment; None for one of the package."""
+        """Return the code of an experiment; None for a built-in one."""
         if experiment.built_in:
             return None
         folder = experiment.path.parent
@@ -52,8 +52,8 @@ class UserCode:
     def install(self) -> Experiment:
         """Import the experiment in this process.
 
-        The user's own folder is used where it has the same code; else a copy is written to
-        the folder for temporary files.
+        The user's own folder is used if it has the same code; else a copy is written to the
+        folder for temporary files.
 
         Raises:
             ExperimentError: If it cannot be loaded.
@@ -72,7 +72,7 @@ class UserCode:
             return False
 
     def _copied(self) -> Path:
-        """Write the files into a folder that is named by their hash."""
+        """Write the files to a folder named by their hash."""
         digest = hashlib.sha256()
         for name in sorted(self.files):
             digest.update(f"{name}\0".encode() + self.files[name] + b"\0")

@@ -1,7 +1,7 @@
-"""The log of attempts: who trained which trial when, and what went wrong.
+"""The log of attempts: which worker trained which trial when, and errors.
 
-One JSON line an event (`sweeps.store.events`), in a file of its own for each process that
-writes: `attempts/<host>-<pid>-<start>.jsonl`. Never part of the table.
+One JSON line per event (`sweeps.store.events`), in one file per writing process:
+ `attempts/<host>-<pid>-<start>.jsonl`. Never part of the table.
 """
 
 import dataclasses
@@ -32,11 +32,11 @@ class Attempts:
 
     place: Place
     run: int = 0
-    """Number of the run, from 1: orders events where clocks disagree."""
+    """Number of the run, from 1: orders events even if clocks disagree."""
     name: str = field(default_factory=lambda: _own_name(os.getpid()))
 
     def record(self, event: Event) -> None:
-        """Append an event, with the time, the run, the host and the process as its header."""
+        """Append an event, with time, run, host and process as its header."""
         recorded = dataclasses.replace(
             event,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -48,7 +48,7 @@ class Attempts:
 
 
 def read_events(place: Place) -> list[Event]:
-    """Return all events by run and time; lines that cannot be read are left out."""
+    """Return all events by run and time; unreadable lines are skipped."""
     logs = (place.read(name) for name in place.names() if name.endswith(".jsonl"))
     found = (from_line(line) for log in logs for line in log.splitlines())
     return sorted((each for each in found if each), key=lambda each: (each.run, each.time))
@@ -66,7 +66,7 @@ class FailedTrial:
     last: Failed
     """Its last failure."""
     times: int
-    """How many attempts have failed so far."""
+    """Number of failed attempts so far."""
 
 
 def failed_trials(place: Place) -> dict[str, FailedTrial]:
@@ -85,7 +85,7 @@ def failed_trials(place: Place) -> dict[str, FailedTrial]:
 
 
 def restarted_trials(place: Place) -> list[str]:
-    """Return the ids of the trials that the last run started again despite a checkpoint."""
+    """Return the ids of the trials that the last run restarted despite a checkpoint."""
     found: list[str] = []
     for event in read_events(place):
         if isinstance(event, Session):
@@ -97,5 +97,5 @@ def restarted_trials(place: Place) -> list[str]:
 
 @functools.cache
 def _own_name(pid: int) -> str:
-    """Name this process's file; the start tells it from an earlier process of that id."""
+    """Return the name of this process's file; the start time makes a reused pid unique."""
     return f"{socket.gethostname()}-{pid}-{time.time_ns() // 1000}.jsonl"

@@ -1,7 +1,7 @@
-"""What the store holds by now, read only as far as it is new.
+"""Read the results committed since the plan.
 
-A pack that starts again, or that another run has trained meanwhile, finds here what is
-committed: it is not trained twice.
+A pack that restarts, or that another run has trained meanwhile, finds its committed
+results here and does not train them again.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ from sweeps.store.trial_id import id_of
 
 @dataclass
 class Done:
-    """How far trials have come in the parts that were committed since the plan."""
+    """Standings of trials in the parts that were committed since the plan."""
 
     store: Store
     seen: set[str]
     """Names of the parts that the plan knew, or that have been read since."""
     standings: dict[str, Standing] = field(default_factory=dict[str, Standing])
-    """By `trial_id`; only of trials that have come further since."""
+    """By `trial_id`; only of trials with new updates since."""
 
     @classmethod
     def since(cls, store: Store, known: Iterable[str]) -> "Done":
@@ -29,11 +29,11 @@ class Done:
         return cls(store, set(known))
 
     def refresh(self) -> None:
-        """Read the parts that are new."""
+        """Read the new parts."""
         new = [name for name in self.store.parts.names() if name not in self.seen]
         try:
             found = standings_in(self.store.parts.read(new).table)
-        except FileNotFoundError:  # merged meanwhile; the next time will see it
+        except FileNotFoundError:  # merged meanwhile; the next refresh reads it
             return
         self.seen.update(new)
         for name, standing in found.items():
@@ -42,6 +42,6 @@ class Done:
                 self.standings[name] = standing
 
     def of(self, trial: Any, budget: int) -> Standing | None:
-        """Give the standing of a trial that has become done at a budget since the plan."""
+        """Return a trial's standing if it was finished at a budget since planning, else None."""
         standing = self.standings.get(id_of(trial))
         return standing if standing and standing.done(budget) else None

@@ -1,4 +1,4 @@
-"""Merge small parts where there are many."""
+"""Merge small parts if there are many."""
 
 import hashlib
 
@@ -6,20 +6,20 @@ from sweeps.store.newest_rows import without_repeats
 from sweeps.store.parts import Parts
 
 MERGE_ABOVE = 1000
-"""Parts beyond which compaction merges the small ones."""
+"""Number of parts above which compaction merges the small ones."""
 SMALL_BYTES = 4 * 2**20
 
 
 def merge_small(parts: Parts, key: list[str], above: int = MERGE_ABOVE) -> None:
-    """Merge small parts into one where there are many; the old ones go once it stands.
+    """Merge small parts into one if there are many; then remove the old ones.
 
-    Killed in between, rows are there twice, which changes no answer. Two processes that
-    merge at once do no harm: each removes only what its own part holds.
+    If killed in between, rows exist twice, which changes no result. Two processes may merge
+    at once: each removes only the parts that its own part contains.
 
     Args:
-        parts: Which.
-        key: What a row is about, for `sweeps.store.newest_rows`.
-        above: How many there may be.
+        parts: The parts to merge.
+        key: Key columns, as in `sweeps.store.newest_rows`.
+        above: Number of parts above which to merge.
     """
     if len(parts.names()) <= above:
         return

@@ -1,6 +1,6 @@
-"""The events of a log of attempts: one class for each kind, and its line of JSON.
+"""The events of a log of attempts: one class per kind, and its line of JSON.
 
-Only this module knows the JSON. A line is read in full or left out: see `from_line`.
+Only this module knows the JSON. A line is read in full or skipped: see `from_line`.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """What all events have: when and where they were recorded, as `Attempts.record` sets it."""
+    """Fields of all events: time and origin, set by `Attempts.record`."""
 
     kind: ClassVar[str]
     """The value of `event` in the JSON."""
@@ -27,7 +27,7 @@ class Header:
     pid: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """Return the event as JSON has it; an optional field that is None is left out."""
+        """Return the event as JSON values, without optional fields that are None."""
         written = {
             each.name: _to_json(value)
             for each in dataclasses.fields(self)
@@ -38,11 +38,11 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True)
 class OfTrial(Header):
-    """What all events of one trial have."""
+    """Fields of all events of one trial."""
 
     trial_id: str
     pack: str | None = None
-    """The `pack_id`; None where the driver, not a worker, recorded the event."""
+    """The `pack_id`; None if the driver, not a worker, recorded the event."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,27 +56,27 @@ class Session(Header):
     budget: int
     argv: tuple[str, ...]
     numerics_ids: tuple[str, ...]
-    """Of all the numerics that the run trains with; older logs have one, `numerics_id`."""
+    """All numerics ids that the run trains with; older logs have one, `numerics_id`."""
     machine: str
     system: str
     python: str
     libc: str
     cpus: int | None
     versions: Mapping[str, str | None]
-    """By package; None where it is not installed."""
+    """By package; None if it is not installed."""
     commit: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Started(OfTrial):
-    """A worker began to train a trial, or to go on with it."""
+    """A worker started or resumed a trial."""
 
     kind = "started"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restarted(OfTrial):
-    """A trial starts from its first update, though it had a checkpoint."""
+    """A trial restarted from its first update although it had a checkpoint."""
 
     kind = "restarted"
 
@@ -86,7 +86,7 @@ class Restarted(OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class Finished(OfTrial):
-    """An attempt at a trial gave a result."""
+    """An attempt at a trial produced a result."""
 
     kind = "finished"
 
@@ -94,7 +94,7 @@ class Finished(OfTrial):
     updates: int
     """Of the result."""
     made: int
-    """Updates made by this attempt: fewer where it went on from a checkpoint."""
+    """Updates made by this attempt: fewer if it resumed from a checkpoint."""
     seconds: float
     numerics_id: str
 
@@ -112,7 +112,7 @@ class Failed(OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class Printed(OfTrial):
-    """What a trial's trainer printed."""
+    """Output printed by a trial's trainer."""
 
     kind = "printed"
 
@@ -121,7 +121,7 @@ class Printed(OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class Ended(Header):
-    """A run ended, with the efficiency that it had (`sweeps.monitor.efficiency`)."""
+    """A run ended, with its efficiency (`sweeps.monitor.efficiency`)."""
 
     kind = "ended"
 
@@ -132,7 +132,7 @@ class Ended(Header):
 
 @dataclass(frozen=True, kw_only=True)
 class Adopted(Header):
-    """Checkpoints of earlier numerics go on under those of today, which give equal bits."""
+    """Checkpoints of earlier numerics were adopted: the current numerics give equal bits."""
 
     kind = "adopted"
 
@@ -140,7 +140,7 @@ class Adopted(Header):
     """The earlier numerics id."""
     numerics_id: str
     checkpoints: int
-    """How many."""
+    """Number of adopted checkpoints."""
 
 
 AttemptEvent = Started | Restarted | Finished | Failed
@@ -159,11 +159,11 @@ def to_line(event: Event) -> bytes:
 def from_line(line: bytes) -> Event | None:
     """Parse one line of a log.
 
-    Keys that a later version may have added are ignored. A field with a default takes it
-    where it is missing or of another type.
+    Unknown keys, as of a later version, are ignored. A field with a default takes it if it
+    is missing or of another type.
 
     Returns:
-        The event, or None where the line is torn, its kind is unknown, or a field without
+        The event, or None if the line is torn, its kind is unknown, or a field without
         a default is missing or of another type.
     """
     try:
@@ -187,7 +187,7 @@ def _parsed(kind: type[Event], facts: dict[str, Any]) -> Event | None:
 
 
 def _renewed(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return a session of an older version, with its one `numerics_id`, as today's."""
+    """Convert a session of an older version, with its one `numerics_id`."""
     return {"numerics_ids": [facts.get("numerics_id")], **facts}
 
 
@@ -200,7 +200,7 @@ def _fields(kind: type[Event]) -> tuple[frozenset[str], dict[str, Any]]:
 
 
 def _is_a(hint: Any, value: Any) -> bool:
-    """Say whether a value of JSON is of the type of a field."""
+    """Return whether a JSON value has the type of a field."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is types.UnionType:
         return any(_is_a(each, value) for each in args)
@@ -208,7 +208,9 @@ def _is_a(hint: Any, value: Any) -> bool:
         return isinstance(value, list) and all(_is_a(args[0], each) for each in value)
     if origin is Mapping:
         return isinstance(value, dict) and all(_is_a(args[1], v) for v in value.values())
-    return type(value) in ((float, int) if hint is float else (hint,))  # True is no number
+    return type(value) in (
+        (float, int) if hint is float else (hint,)
+    )  # True is not a number
 
 
 def _from_json(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a checkpoint cannot hold, and what to keep in its place."""
+"""Values that a checkpoint cannot hold, and what to store instead."""
 
 import collections
 import dataclasses
@@ -47,7 +47,7 @@ def refusal(value: object, path: str) -> TypeError:
 
     Args:
         value: The value.
-        path: Where it is, as the user would write it.
+        path: Its location, as the user would write it.
 
     Example:
         >>> print(str(refusal({1, 2}, 'state["seen"]')).splitlines()[0][:70])
@@ -58,7 +58,7 @@ def refusal(value: object, path: str) -> TypeError:
 
 
 def _objection(value: Any) -> tuple[str, str]:
-    """Return what a value is, and what to do."""
+    """Return a description of a value, and advice."""
     found = objection(value) if is_tensor(value) else None
     if found is not None:
         return found

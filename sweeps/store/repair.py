@@ -1,4 +1,4 @@
-"""Check all parts of a store, and set aside those that are damaged."""
+"""Check all parts of a store, and set damaged ones aside."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,24 +11,23 @@ from sweeps.store.store import CHECK, Store
 
 
 def repair(store: Store) -> list[str]:
-    """Check all parts of a store, and set aside those that are damaged.
+    """Check all parts of a store, and set damaged ones aside.
 
-    A result whose history is damaged is set aside as well: a trial is finished when both
-    are there.
+    A result whose history is damaged is set aside as well: a finished trial needs both.
 
     Returns:
-        What was done, one line each; empty where nothing is damaged.
+        Messages, one per damaged part; empty if nothing is damaged.
     """
     damaged = store.history_parts.damaged()
     done = _set_aside(store.parts, store.parts.damaged())
     if damaged:
-        # Results first: killed in between, the damaged history still says what to do.
+        # Results first: if killed in between, the damaged history still shows what to do.
         done += _set_aside(store.parts, _without_history(store))
     return done + _set_aside(store.history_parts, damaged)
 
 
 def _set_aside(parts: Parts, damages: Mapping[str, Damage]) -> list[str]:
-    """Move damaged parts out of the way; return a message for each."""
+    """Set damaged parts aside; return a message for each."""
     return [
         f"{damage.address} is damaged ({damage.why}). It is kept as "
         f"{parts.place.set_aside(name)}; its trials are trained again"
@@ -37,7 +36,7 @@ def _set_aside(parts: Parts, damages: Mapping[str, Damage]) -> list[str]:
 
 
 def _without_history(store: Store) -> dict[str, Damage]:
-    """Find the parts with a trial that lacks one of its checks."""
+    """Return the parts with a trial whose history is incomplete."""
     sound = store.history_parts.read(store.history_parts.names()).table
     rows = without_repeats(sound, CHECK)
     columns = (rows[name].to_pylist() for name in ("trial_id", "numerics_id"))
@@ -55,8 +54,8 @@ def _without_history(store: Store) -> dict[str, Damage]:
 def _lacks_checks(
     row: Mapping[str, Any], check_every: int | None, seen: Mapping[tuple[str, str], int]
 ) -> bool:
-    """Return whether fewer checks of a trial are there than it made."""
-    if check_every is None:  # not known: its results are then kept
+    """Return whether the history of a trial lacks some of its checks."""
+    if check_every is None:  # unknown: keep its results
         return False
     made = row["updates"] // check_every
     if row["outcome"] == "diverged" and row["updates"] % check_every == 0:

@@ -1,4 +1,4 @@
-"""What a trial's training gives, whatever its type: one row of the table."""
+"""The result of training a trial of any type: one row of the table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,29 +7,29 @@ from typing import Any
 from sweeps.store.standing import Outcome
 
 Values = Mapping[str, Any]
-"""Numbers, words, truth values or None by the name of their column."""
+"""Numbers, strings, booleans or None by column name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a trial ended, or where it stood at its budget."""
+    """How a trial ended, or its position at its budget."""
 
     trial_id: str
     outcome: Outcome
-    """solved or diverged, as its trainer says; unsolved: it met its budget."""
+    """solved or diverged, as its trainer reports; unsolved: it reached its budget."""
     updates: int
-    """Updates made: where the trial was solved, diverged, or met its budget."""
+    """Updates made until the trial was solved, diverged, or reached its budget."""
     summary: Values
     """Further columns of the table."""
     engine: str | None
-    """The engine that trained it, where its type has several."""
+    """The engine that trained it, if its type has several."""
     numerics_id: str
     """What the bits depend on: code, libraries, processor."""
     checks: tuple[Values, ...]
     """Every check in order, each with its `update`."""
 
     def row(self) -> dict[str, Any]:
-        """Return the columns of the table after those of the trial."""
+        """Return the columns of the table that follow those of the trial."""
         return {
             "outcome": self.outcome,
             "updates": self.updates,
@@ -39,7 +39,7 @@ class Result:
         }
 
     def history(self, after: int = 0) -> list[dict[str, Any]]:
-        """Return one row for each check beyond update `after`."""
+        """Return one row for each check after update `after`."""
         return [
             {"trial_id": self.trial_id, **check, "numerics_id": self.numerics_id}
             for check in self.checks

@@ -1,4 +1,4 @@
-"""How far each trial has been trained, according to the store."""
+"""Standings: stored outcome and updates of each trial."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
@@ -11,7 +11,7 @@ Outcome = Literal["solved", "unsolved", "diverged"]
 
 @dataclass(frozen=True)
 class Standing:
-    """How far the store says a trial has been trained."""
+    """Stored outcome and updates of a trial."""
 
     outcome: Outcome
     updates: int
@@ -22,12 +22,12 @@ class Standing:
         return self.outcome != "unsolved" or self.updates >= budget
 
     def outcome_at(self, budget: int) -> Outcome:
-        """Return the outcome at a budget; before its last update a trial was unsolved."""
+        """Return the outcome at a budget; a trial is unsolved before its last update."""
         return self.outcome if self.updates <= budget else "unsolved"
 
 
 def standings_in(table: "pa.Table") -> dict[str, Standing]:
-    """Return how far each trial of a table has been trained, by `trial_id`."""
+    """Return the standing of each trial of a table, by `trial_id`."""
     columns = ["trial_id", "outcome", "updates", "numerics_id"]
     rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
     return {

@@ -1,4 +1,4 @@
-"""The name of a trial: a hash of its content."""
+"""Trial ids: hashes of the content of trials."""
 
 import dataclasses
 import hashlib
@@ -8,16 +8,16 @@ from typing import Any
 
 DIGITS = 32
 SHOWN_DIGITS = 12
-"""Digits that people are shown; any beginning that is unambiguous is understood."""
+"""Digits shown to users; any unambiguous prefix is accepted."""
 _MEMO = "_sweeps_trial_id"
 
 
 def id_of(trial: Any) -> str:
-    """Return the name of a trial: 32 hex digits that depend on its content alone.
+    """Return the id of a trial: 32 hex digits that depend only on its content.
 
-    A type may name its trials itself, by an attribute `trial_id`. Else the name is a hash
-    of the class name and of the fields that differ from their default, so that a new field
-    with a default renames nothing. Numbers are written by the field's type: `lr=1` equals
+    A type may define an attribute `trial_id`. Otherwise the id is a hash of the class name
+    and of the fields that differ from their default, so that a new field with a default
+    changes no id. Numbers are written by the field's type: `lr=1` equals
     `lr=1.0`.
 
     Args:
@@ -37,7 +37,7 @@ def id_of(trial: Any) -> str:
 
 
 def _content(value: Any) -> dict[str, Any]:
-    """Return the class name and the fields that differ from their default, for JSON."""
+    """Return the class name and the non-default fields, for JSON."""
     written: dict[str, Any] = {"class": type(value).__name__}
     for each in fields(value):
         here = getattr(value, each.name)

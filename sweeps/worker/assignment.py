@@ -1,4 +1,4 @@
-"""What all workers of a run are told, and how it travels to them."""
+"""The assignment of all workers of a run, and how it is sent to them."""
 
 import pickle
 import time
@@ -15,7 +15,7 @@ from sweeps.worker.worker import Worker
 
 @dataclass(frozen=True)
 class Assignment:
-    """What all workers of a run are told."""
+    """What all workers of a run need to know."""
 
     sweep: str
     packs: list[Pack]
@@ -24,12 +24,12 @@ class Assignment:
     run: int
     """Number of the run."""
     known: frozenset[str]
-    """Names of the parts that the plan knew."""
+    """Names of the parts known when planning."""
     resources: Resources
-    """What a worker takes."""
+    """Resources of one worker."""
 
     def worker(self) -> Worker:
-        """Return what trains the packs in this process; may have to compile."""
+        """Return a worker for this process; may have to compile."""
         described = TrialType.of(self.packs[0].trials[0]).described
         device = "cuda" if self.resources.gpus else "cpu"
         return Worker(
@@ -44,7 +44,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Parcel:
-    """An assignment for another process, which may not have the user's classes yet."""
+    """An assignment for another process that may not have imported the user's classes."""
 
     code: UserCode | None
     data: bytes
@@ -55,7 +55,7 @@ class Parcel:
 
         Args:
             assignment: What to send.
-            code: The user's code that defines its trials, if it is not of a package.
+            code: The user's code that defines its trials, unless built in.
         """
         return cls(code, pickle.dumps(assignment))
 

@@ -1,7 +1,7 @@
 """A scheduler without other processes: packs take turns in this one.
 
-For debugging (`sweep run --in-process`), and for tests of what is not Ray's: the driver,
-the display, stopping, giving up. Nothing is trained in parallel.
+For debugging (`sweep run --in-process`), and for tests without Ray: the driver, the
+display, stopping, giving up. Nothing is trained in parallel.
 """
 
 import traceback
@@ -16,7 +16,7 @@ from sweeps.worker.progress import Progress
 from sweeps.worker.scheduler import Listener, Setup, require
 
 MAX_FAILURES = 3
-"""How often a pack is started again whose worker has died."""
+"""Restarts of a pack whose worker has died."""
 
 
 @contextmanager
@@ -64,15 +64,15 @@ class InProcess:
 
 
 class Turn:
-    """A pack that is trained, one report a turn."""
+    """A pack in training; each turn ends with a report."""
 
     def __init__(self, assignment: Assignment, pack: Pack) -> None:
-        """Begin the pack."""
+        """Start the pack."""
         self._assignment, self._pack, self._failures = assignment, pack, 0
         self._progress = self._reports()
 
     def take(self, listener: Listener) -> bool:
-        """Train until the next report; return whether the pack goes on."""
+        """Train until the next report; return whether the pack continues."""
         try:
             progress = next(self._progress, None)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a worker that died

@@ -1,4 +1,4 @@
-"""Measure a trainer's CPU time; what is not in it is overhead. Keep what it prints."""
+"""Measure a trainer's CPU time, and capture its output."""
 
 import io
 import time
@@ -11,7 +11,7 @@ from sweeps.spec.trainer import Check, State, Trainer
 from sweeps.store.standing import Outcome
 
 MOST_PRINTED = 100_000
-"""Characters of what is printed that are kept in memory; of more, the last half."""
+"""Maximum characters of output kept in memory; beyond that, the last half is kept."""
 
 
 @dataclass
@@ -26,22 +26,22 @@ class Spent:
 
 @dataclass(frozen=True)
 class MeteredTrainer:
-    """A trainer that knows the CPU time it has used, and what it has printed."""
+    """A trainer with its CPU time and output."""
 
     trainer: Trainer
     clock: Callable[[], float] = time.thread_time
-    """CPU seconds: of the calling thread, or of all where the trainer uses several."""
+    """CPU seconds: of the calling thread, or of all if the trainer uses several."""
     spent: Spent = field(default_factory=Spent)
     printed: io.StringIO = field(default_factory=io.StringIO)
 
     @property
     def engine(self) -> str | None:
-        """The trainer's."""
+        """The trainer's engine."""
         return self.trainer.engine
 
     @property
     def device(self) -> str:
-        """The trainer's."""
+        """The trainer's device."""
         return self.trainer.device
 
     @property
@@ -84,7 +84,7 @@ class MeteredTrainer:
             return self.trainer.summary(trial, state, checks, outcome)
 
     def take_printed(self) -> str:
-        """Return what was printed since the last call."""
+        """Return the output since the last call."""
         text = self.printed.getvalue()
         self.printed.seek(0)
         self.printed.truncate()
@@ -92,7 +92,7 @@ class MeteredTrainer:
 
     @contextmanager
     def _measured(self, part: str) -> Generator[None]:
-        """Add the CPU time of a block; keep what it prints."""
+        """Add the CPU time of a block; capture its output."""
         began = self.clock()
         try:
             with self._printing_kept():

@@ -1,4 +1,4 @@
-"""A pilot: train a little of each shape of trial, on all cores at once, and discard it."""
+"""A pilot: briefly train each shape of trial, on all cores at once, to measure speeds."""
 
 import multiprocessing
 import signal
@@ -18,14 +18,14 @@ from sweeps.worker.training import training
 
 PILOT_S = 4.0
 SHAPES = 8
-"""Shapes that are measured, the most expensive first; the others are scaled by their cost."""
+"""Number of shapes measured, most expensive first; others are scaled by their cost."""
 WAIT_S = 600.0
-"""How long to wait for a measurement: the engine may have to be compiled first."""
+"""Timeout of a measurement: the engine may have to be compiled first."""
 SLICES = 3
-"""Measurements of each shape by each core: their spread makes the interval."""
+"""Measurements of each shape by each core; their spread gives the interval."""
 
 Sample = tuple[int, float]
-"""Which of the trials, and the seconds that an update took."""
+"""Index of the trial, and seconds per update."""
 
 
 def pilot(
@@ -38,11 +38,11 @@ def pilot(
     """Measure how fast trials train here, with all cores busy.
 
     Args:
-        work: What there is to run, at least one trial.
-        engine: What trains, by its name.
-        workers: How many trials to train at a time.
-        code: The user's code, if the trials are of a type of hers.
-        seconds: How long to measure, about, besides starting the processes.
+        work: The trials to run, at least one.
+        engine: Name of the engine.
+        workers: Number of trials to train at a time.
+        code: The user's code, if it defines the trials.
+        seconds: Approximate duration, besides starting the processes.
 
     Raises:
         SweepError: If nothing can be measured.
@@ -51,7 +51,7 @@ def pilot(
     slice_s = seconds / len(trials) / SLICES
     kinds = "1 kind" if len(trials) == 1 else f"{len(trials)} kinds"
     say(f"pilot: training {kinds} of trial in {workers} processes for {seconds:.0f} s")
-    # Leaving the pool ends its processes at once, after Ctrl-C too.
+    # Leaving the pool kills its processes at once, even after Ctrl-C.
     with multiprocessing.get_context("spawn").Pool(workers, _prepare, (code,)) as pool:
         jobs = [
             pool.apply_async(measure, (trials, engine, slice_s)) for _ in range(workers)
@@ -71,7 +71,7 @@ def _prepare(code: UserCode | None) -> None:
 
 
 def examples(work: Plan) -> list[Any]:
-    """Choose a trial of each shape, those first of which there is most to do."""
+    """Return a trial of each shape, those with the most work first."""
     first: dict[Hashable, Any] = {}
     for trial in work.to_run:
         first.setdefault(shape(trial), trial)
@@ -93,14 +93,14 @@ def measure(trials: list[Any], engine: str | None, slice_s: float) -> list[Sampl
 
 
 def _warm_up(trial: Any, trainer: Trainer) -> None:
-    """Make an update and a check: what is used for the first time is prepared then."""
+    """Make an update and a check, to exclude first-use costs."""
     state, made, diverged = trainer.advance(trial, trainer.start(trial), 0, 1)
     if made and not diverged:
         trainer.check(trial, state, made)
 
 
 def seconds_per_update(trial: Any, trainer: Trainer, slice_s: float) -> float | None:
-    """Train a trial from its start for some seconds; return None where it ended at once."""
+    """Train a trial from its start for some seconds; return None if it ended at once."""
     budget = 1_000_000 * trial.check_every
     positions = training(trial, budget=budget, trainer=trainer, chunk_s=slice_s / 4)
     began, updates = time.perf_counter(), 0

@@ -1,20 +1,20 @@
-"""What a pack tells about itself after each chunk of updates."""
+"""The report of a pack after each chunk of updates."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a pack stands."""
+    """Progress of a pack."""
 
     trial_id: str = ""
     """The trial being trained."""
     update: int = 0
     """Its updates so far."""
     measurement: str = ""
-    """Which measurement is reported of it."""
+    """Name of the reported measurement."""
     value: float | None = None
-    """What it was at the last check."""
+    """Its value at the last check."""
     made: int = 0
     """Updates made by this pack so far, all trials together."""
     update_s: float = 0.0
@@ -27,9 +27,9 @@ class Progress:
     unsolved: int = 0
     diverged: int = 0
     failed: int = 0
-    """Trials that have ended, by how."""
+    """Trials that have ended, by outcome."""
     halted: str = ""
-    """Why no more can be kept, if so: nothing is trained then."""
+    """Why results can no longer be stored, if so; training stops then."""
 
     @property
     def ended(self) -> int:

@@ -1,9 +1,9 @@
-"""Schedulers: what decides which worker trains which pack, and when.
+"""Schedulers: decide which worker trains which pack, and when.
 
     RayScheduler   Ray Tune, over the cores of a machine or a cluster   sweeps/on_ray/scheduler.py
     InProcess      one process, packs in turns                          sweeps/worker/in_process.py
 
-The driver knows this protocol alone. Both are held to one contract suite.
+The driver uses only this protocol. Both pass the same contract suite.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,18 +20,18 @@ from sweeps.worker.progress import Progress
 
 
 class Listener(Protocol):
-    """Hears of what the packs do."""
+    """Receives the reports of packs."""
 
     def report(self, number: int, progress: Progress) -> None:
-        """Take in a report of pack `number`."""
+        """Handle a report of pack `number`."""
         ...
 
     def gave_up(self, number: int, error: str, traceback: str) -> None:
-        """Take in that pack `number` is not tried any more: its worker died again and again."""
+        """Handle that pack `number` is not retried: its worker died too often."""
         ...
 
     def asked(self) -> bool:
-        """Return whether the run has been asked to stop; workers then save and end."""
+        """Return whether a stop was requested; workers then save and exit."""
         ...
 
 
@@ -40,7 +40,7 @@ class Scheduler(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many packs are trained at a time."""
+        """Number of packs trained at a time."""
         ...
 
     @property
@@ -50,42 +50,42 @@ class Scheduler(Protocol):
 
     @property
     def token_file(self) -> Path | None:
-        """The file that holds the token which the dashboard asks for."""
+        """File with the dashboard's token."""
         ...
 
     def train(self, assignment: Assignment, parcel: Parcel, listener: Listener) -> None:
-        """Train all packs; returns when all are over, or when the listener was asked to stop.
+        """Train all packs; return when all have ended, or when a stop was requested.
 
         Args:
             assignment: The packs, and where their results go.
             parcel: The same, for other processes.
-            listener: Hears of reports, in any thread.
+            listener: Receives reports, in any thread.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a scheduler needs to know before it starts."""
+    """Settings of a scheduler."""
 
     name: str
-    """What the run is called in a dashboard."""
+    """Name of the run in a dashboard."""
     metadata: dict[str, str]
-    """What else a dashboard shows of the run."""
+    """Further facts on the run in a dashboard."""
     workers: int
-    """How many packs to train at a time at most; a cluster that is joined may give more."""
+    """Maximum number of packs to train at a time; a joined cluster may allow more."""
     limited: bool
-    """Whether `workers` is what the user asked for, on a cluster too."""
+    """Whether the user set `workers`, which then also limits a cluster."""
     resources: Resources = field(default_factory=Resources)
-    """What a worker takes."""
+    """Resources of one worker."""
     address: str | None = None
     """A running cluster to join; None starts one."""
     dashboard: str | None = None
-    """The address on which a dashboard listens; None starts none."""
+    """Address on which a dashboard listens; None starts none."""
     offspring: Offspring
-    """Told of every process that is started."""
+    """Tracks every process that is started."""
     lost: Callable[[str], NoReturn]
-    """Called where the scheduler's processes have gone, with what happened."""
+    """Called with the reason if the scheduler's processes have died."""
 
 
 def require(resources: Resources, found: Mapping[str, float], whose: str) -> None:
@@ -109,4 +109,4 @@ def require(resources: Resources, found: Mapping[str, float], whose: str) -> Non
 
 
 Start = Callable[[Setup], AbstractContextManager[Scheduler]]
-"""Starts a scheduler for the time of a run."""
+"""Starts a scheduler for the duration of a run."""

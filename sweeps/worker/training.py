@@ -1,4 +1,4 @@
-"""The training loop, written once, over any trainer: advance, check, stop, checkpoint."""
+"""The training loop for any trainer: advance, check, stop, checkpoint."""
 
 import time
 from collections.abc import Generator
@@ -13,10 +13,10 @@ from sweeps.store.standing import Outcome
 from sweeps.store.trial_id import id_of
 
 CHUNK_S = 2.0
-"""Seconds between two reports: each costs Ray and the driver about 10 ms of the same cores."""
+"""Seconds between two reports: each costs Ray and the driver about 10 ms of core time."""
 CHECKPOINT_EVERY_S = 30.0
 CHEAP_S = 1.0
-"""A trial that took less is trained again rather than waited for until it is on the disk."""
+"""Checkpoints of shorter trials are not flushed to disk: retraining is cheaper."""
 FIRST_CHUNK = 10
 """Updates of the first call of the trainer, before their speed is known."""
 
@@ -30,19 +30,18 @@ def training(
     chunk_s: float = CHUNK_S,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
 ) -> Generator[Position]:
-    """Train a trial until it is solved, diverges or meets its budget.
+    """Train a trial until it is solved, diverges or reaches its budget.
 
-    Checks come at multiples of the trial's `check_every`. Where training is cut into calls
-    of the trainer changes no number, if the trainer keeps its side.
+    Checks come at multiples of the trial's `check_every`. Results do not depend on how
+    training is split into calls of the trainer, if the trainer meets its contract.
 
     Args:
-        trial: What to train.
-        budget: Updates to make at most; a positive multiple of `check_every`.
-        trainer: What makes updates and checks.
-        checkpoints: Where unsolved trials are kept, to resume from.
-        chunk_s: Seconds between two positions, about; also how long a call of the trainer
-            lasts.
-        checkpoint_every_s: Seconds between two checkpoints, at least.
+        trial: The trial to train.
+        budget: Maximum number of updates; a positive multiple of `check_every`.
+        trainer: Makes updates and checks.
+        checkpoints: Stores unsolved trials, to resume from.
+        chunk_s: Approximate seconds between two positions, and per call of the trainer.
+        checkpoint_every_s: Minimum seconds between two checkpoints.
 
     Yields:
         The position every `chunk_s` seconds, about, and at the end. Closing the iterator
@@ -111,10 +110,10 @@ def outcome_of(trial: Any, position: Position, trainer: Trainer) -> Outcome:
 
 
 def result_of(trial: Any, position: Position, trainer: Trainer, budget: int) -> Result:
-    """Return how a trial ended, or where it was at its budget.
+    """Return the result of a trial, at most at its budget.
 
-    A checkpoint may be beyond the budget, from a run with a larger one: what came later is
-    left out, so that the result is that of a run which stopped there.
+    Results are reported at the requested budget, even if a checkpoint has gone further in a
+    run with a larger one.
     """
     if position.update > budget:
         before = tuple(each for each in position.checks if each["update"] <= budget)

@@ -1,7 +1,7 @@
-"""Train a pack: what a worker does, without Ray.
+"""Train a pack, without Ray.
 
-The one place at which an exception is caught: a crash inside a trial must not affect its
-neighbours. Its traceback goes to `attempts`, and the next run tries it again.
+The only place that catches all exceptions: a crash in one trial must not affect others.
+Its traceback goes to `attempts`, and the next run retries it.
 """
 
 import logging
@@ -43,7 +43,7 @@ ENDINGS: tuple[Ending, ...] = get_args(Ending)
 COMMIT_EVERY_S = 30.0
 """A pack that takes longer commits its results at least this often."""
 PRINTED_CHARACTERS = 20_000
-"""Of what a trial's trainer prints, so much of the end is kept."""
+"""Maximum length of a trainer's recorded output; the end is kept."""
 
 
 @dataclass
@@ -54,23 +54,23 @@ class Worker:
     trainer: Trainer
     attempts: Attempts
     done: Done
-    """What other workers and runs have committed since the plan."""
+    """Results that other workers and runs have committed since the plan."""
     headline: str | None = None
     """The measurement to report; None: the first of a check."""
     chunk_s: float = CHUNK_S
-    """Seconds between two reports, about."""
+    """Approximate seconds between two reports."""
     clock: Callable[[], float] = time.thread_time
     """Measures the trainer's CPU time."""
 
     def train(self, pack: Pack) -> Generator[Progress]:
         """Train a pack's trials one after another and commit their results.
 
-        A trial that was finished since the plan is not trained again.
+        A trial that was finished since planning is not trained again.
 
         Yields:
-            Progress after each chunk. Closing the iterator saves a checkpoint of the trial
-            under way and commits what is finished. Where the store fails again and again,
-            the last progress says so, as `halted`.
+            Progress after each chunk. Closing the iterator saves a checkpoint of the running
+            trial and commits finished ones. If the store keeps failing, the last progress
+            has `halted` set.
         """
         last, closed = Progress(), False
         try:
@@ -90,7 +90,7 @@ class Worker:
 
 @dataclass
 class PackRun:
-    """One pack under way."""
+    """One pack in training."""
 
     worker: Worker
     pack: Pack
@@ -119,7 +119,7 @@ class PackRun:
         yield self.progress
 
     def commit(self) -> None:
-        """Commit what is finished, then discard the checkpoints that are not needed any more."""
+        """Commit finished trials, then discard their checkpoints."""
         if self.finished:
             known = {**self.pack.committed, **self.worker.done.standings}
             self.worker.store.commit(self.finished, committed=known)
@@ -137,7 +137,7 @@ class PackRun:
             self._count(standing)
 
     def _train(self, trial: Any) -> Generator[Progress]:
-        """Train one trial; a crash inside it is recorded and ends here."""
+        """Train one trial; record a crash instead of raising it."""
         began_at, made_before = time.monotonic(), self.progress.made
         self._record(Started(trial_id=id_of(trial)))
         try:
@@ -209,7 +209,7 @@ class PackRun:
         return name, value if isinstance(value, (int, float)) else None
 
     def _checkpoints(self, trial: Any) -> CheckpointFolder:
-        """Return the checkpoints; why one cannot be used is recorded."""
+        """Return the checkpoints; record why one cannot be used."""
         return replace(
             self.worker.store.checkpoints,
             say=lambda why: self._record(Restarted(trial_id=id_of(trial), reason=why)),
@@ -222,7 +222,7 @@ class PackRun:
         self.worker.attempts.record(replace(event, pack=self.pack.pack_id))
 
     def _record_printed(self, trial: Any) -> None:
-        """Record what the trainer has printed, the end of it where it is long."""
+        """Record the trainer's output, truncated to its end."""
         if text := self._metered.take_printed():
             end = text[-PRINTED_CHARACTERS:]
             self._record(Printed(trial_id=id_of(trial), text=end))

@@ -152,12 +152,13 @@ def test_metrics_can_be_scraped_and_grow(watched: Watched) -> None:
         )
     )
     wait_until(lambda: set(scraped(watched, "ray_sweep_trial_update")) == {"1", "2"})
-    wait_until(lambda: set(scraped(watched, "ray_sweep_trial_error_rate")) == {"1", "2"})
-    rates = scraped(watched, "ray_sweep_trial_error_rate")
+    value = ("ray_sweep_trial_value", 'measurement="error_rate"')
+    wait_until(lambda: set(scraped(watched, *value)) == {"1", "2"})
+    rates = scraped(watched, *value)
     assert all(0.5 < rate <= 1 for rate in rates.values())
 
 
-def scraped(watched: Watched, name: str) -> dict[str, float]:
+def scraped(watched: Watched, name: str, label: str = "") -> dict[str, float]:
     """Give a metric's value for each pack of the sweep, as Prometheus would see it."""
     (node,) = watched.data("/api/v0/nodes?detail=1")["data"]["result"]["result"]
     detail = watched.data(f"/nodes/{node['node_id']}")["data"]["detail"]
@@ -169,7 +170,7 @@ def scraped(watched: Watched, name: str) -> dict[str, float]:
         found: dict[str, float] = {}
         for labels, value in re.findall(pattern, text, flags=re.MULTILINE):
             pack = re.search(r'\bpack="(\d+)"', labels)
-            if pack and 'sweep="small"' in labels:
+            if pack and 'sweep="small"' in labels and label in labels:
                 found[pack.group(1)] = float(value)
         if len(found) == 2:
             return found

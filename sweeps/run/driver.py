@@ -108,7 +108,7 @@ def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
     known = frozenset(store.parts.names())  # before the plan: it knows at least these
     work = plan_to_run(chosen, words.run.max_failures)
     if work.to_run:
-        store.create()
+        Store(chosen.place).create()  # without retries: nothing is lost yet
     code, predicted = UserCode.of(chosen.experiment), None
     with _interruptible(stop):
         predicted = _say_plan(chosen, work, words.run, engine, code)

@@ -182,7 +182,8 @@ def test_a_changed_line_never_raises(event: Event, changed: dict[str, Any]) -> N
 
 @given(st.binary())
 def test_arbitrary_bytes_never_raise(text: bytes) -> None:
-    from_line(text)
+    read = from_line(text)
+    assert read is None or from_line(to_line(read)) == read
 
 
 def test_a_line_torn_anywhere_is_left_out() -> None:

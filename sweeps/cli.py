@@ -149,14 +149,14 @@ class Show:
     def __call__(self) -> int:
         """Print the trial."""
         from sweeps.report.show_trial import lines, show
-        from sweeps.report.sparklines import Paper
+        from sweeps.report.sparklines import TextStyle
 
         facts = show(self.trial_id, self.results, self.experiment)
         if self.plot is not None:
             from sweeps.report.plot_trial import plot
 
             facts["plot"] = plot(facts, self.plot)
-        _print(facts, lines(facts, Paper.of(sys.stdout)), self.json)
+        _print(facts, lines(facts, TextStyle.of(sys.stdout)), self.json)
         return 0
 
 

@@ -11,7 +11,7 @@ from sweeps.store.attempts import read_events
 from sweeps.store.checkpoints import glance
 from sweeps.store.columns import Columns
 from sweeps.store.events import Session
-from sweeps.store.newest_rows import furthest
+from sweeps.store.newest_rows import newest_rows
 from sweeps.store.parts import Parts
 from sweeps.store.repair import repair
 from sweeps.store.store import TRIAL, Store, open_store
@@ -105,7 +105,7 @@ def _store(address: str, columns: Columns) -> Store:
 def _require_agreement(stores: list[Store]) -> None:
     tables, first = [each.read() for each in stores], stores[0]
     typed = first.columns.kind is not None
-    furthest(first.results.concat(tables), TRIAL, typed=typed)
+    newest_rows(first.results.concat(tables), TRIAL, typed=typed)
 
 
 def _put_parts(source: Parts, target: Parts, damaged: list[str]) -> int:

@@ -32,7 +32,7 @@ def verify_sample(
     Args:
         chosen: The trials to draw from.
         size: How many.
-        seed: Decides which; None draws a seed, which is told.
+        seed: Decides which; None draws one and prints it.
         options: `cpus` says how many at a time.
         to_adopt: Let unsolved trials go on from checkpoints of earlier numerics, if all is
             equal; see `sweeps.maintenance.adopt_checkpoints`.

@@ -61,13 +61,13 @@ def of_events(events: Iterable[Event]) -> Efficiency:
     return sum(ended, Efficiency())
 
 
-def told(found: Efficiency) -> str | None:
+def summary(found: Efficiency) -> str | None:
     """Write both shares for a person; None where nothing has been trained.
 
     Example:
-        >>> told(Efficiency(update_s=96.0, check_s=2.0, worker_s=100.0))
+        >>> summary(Efficiency(update_s=96.0, check_s=2.0, worker_s=100.0))
         'all runs so far: efficiency 98.0 % of the cores, checks 2.0 % of it'
-        >>> told(Efficiency())
+        >>> summary(Efficiency())
     """
     if found.efficiency is None or found.check_share is None:
         return None

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
-from sweeps.monitor.efficiency import Efficiency, of_events, told
+from sweeps.monitor.efficiency import Efficiency, of_events, summary
 from sweeps.monitor.snapshot import read_snapshot
 from sweeps.plan.plan import plan_of
 from sweeps.spec.selection import Chosen
@@ -89,7 +89,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
         )
     for each in facts["failed_trials"]:
         found.append(f"  {each['trial_id'][:SHOWN_DIGITS]}  failed: {each['error']}")
-    if used := told(Efficiency(**facts["used"])):
+    if used := summary(Efficiency(**facts["used"])):
         found.append(used)
     if facts["eta_s"] is not None:
         found.append(f"at most {duration(facts['eta_s'])} left")

@@ -64,13 +64,13 @@ class Estimate:
     """Some trials are further than all like them that ended, and are counted to their budget."""
     basis: str
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Write it for a person.
 
         Example:
-            >>> Estimate(7800, 6600, 8700, 4.3, 2, False, "60 trials on this machine").told()
+            >>> Estimate(7800, 6600, 8700, 4.3, 2, False, "60 trials on this machine").summary()
             'about 2 h 10 min (1 h 50 min to 2 h 25 min) on 2 cores, 4.3 core-hours (from 60 trials on this machine)'
-            >>> Estimate(9e5, 8e5, 1e6, 271.8, 2, True, "a pilot of 4 s").told()
+            >>> Estimate(9e5, 8e5, 1e6, 271.8, 2, True, "a pilot of 4 s").summary()
             'at most 10 d 10 h (9 d 6 h to 11 d 13 h) on 2 cores, 270 core-hours (from a pilot of 4 s)'
         """
         return (

@@ -87,7 +87,7 @@ def compared(found: Estimate, took_s: float) -> str:
 
 def plan_line(chosen: Chosen, work: Plan, found: Estimate | None) -> str:
     """Say a plan in one line, with what it will cost where that is known."""
-    will_take = f"; {found.told()}" if found else ""
+    will_take = f"; {found.summary()}" if found else ""
     return (
         f"{chosen.experiment.sweep.name}: {len(work.trials)} trials, {work.done} done, "
         f"{len(work.to_run)} to run to {work.budget:,} updates{will_take}; "

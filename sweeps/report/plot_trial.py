@@ -11,7 +11,7 @@ KINDS = ("svg", "png", "pdf")
 
 
 def plot(facts: dict[str, Any], file: str) -> str:
-    """Draw the history of a trial; of several results, of the furthest.
+    """Draw the history of a trial; of several results, of the one with most updates.
 
     Args:
         facts: What `sweeps.report.show_trial.show` gives.
@@ -32,9 +32,9 @@ def plot(facts: dict[str, Any], file: str) -> str:
         raise SweepError(_nothing_to_draw(facts["trial_id"][:SHOWN_DIGITS]))
     from sweeps.figures import history_panels, rendered
 
-    furthest = max(found, key=lambda each: each["result"]["updates"])
+    current = max(found, key=lambda each: each["result"]["updates"])
     spec = {"trial_id": facts["trial_id"], **facts["differing"]}
-    figure = history_panels(spec, furthest["result"], furthest["history"])
+    figure = history_panels(spec, current["result"], current["history"])
     data = rendered(figure, kind, facts["trial_id"])
     try:
         place(folder or slash or ".").replace(name, data)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeps.errors import ExperimentError, SweepError
-from sweeps.report.sparklines import Paper, trace
+from sweeps.report.sparklines import TextStyle, trace
 from sweeps.spec.experiment_file import Experiment, load_experiment, names
 from sweeps.spec.trial_type import TrialType
 from sweeps.storage.address import place
@@ -16,7 +16,7 @@ from sweeps.store.events import Session, TrialEvent
 from sweeps.store.trial_id import SHOWN_DIGITS, id_of
 from sweeps.terminal import sweep_command
 
-A_PAGE = Paper()
+DEFAULT_STYLE = TextStyle()
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ def show(prefix: str, results: str, experiment: str | None = None) -> dict[str, 
     return _facts(matches[0], specs, rows)
 
 
-def lines(facts: dict[str, Any], paper: Paper = A_PAGE) -> list[str]:
+def lines(facts: dict[str, Any], style: TextStyle = DEFAULT_STYLE) -> list[str]:
     """Return what is known about a trial, for a person."""
     found = [f"trial {facts['trial_id']}"]
     found += [f"  {name} = {value}" for name, value in facts["spec"].items()]
     for each in facts["results"]:
         found.append(f"result in {each['folder']}")
         found += [f"  {name} = {value}" for name, value in each["result"].items()]
-        found += _history_lines(each, facts["spec"].get("check_every", 0), paper)
+        found += _history_lines(each, facts["spec"].get("check_every", 0), style)
         for event in each["attempts"]:
             error = f": {event['error']}" if "error" in event else ""
             found.append(f"  {event['time']}  {event['event']} on {event['host']}{error}")
@@ -145,10 +145,10 @@ def _result(found: Found, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _history_lines(of: dict[str, Any], check_every: int, paper: Paper) -> list[str]:
+def _history_lines(of: dict[str, Any], check_every: int, style: TextStyle) -> list[str]:
     outcome, updates = of["result"]["outcome"], of["result"]["updates"]
     if of["history"]["update"]:
-        return trace(of["history"], paper)
+        return trace(of["history"], style)
     if outcome == "diverged" and updates <= check_every:
         return [f"  no history: it diverged at update {updates}, before its first check"]
     return ["  its history is missing: a part of it is damaged or gone"]

@@ -19,7 +19,7 @@ _HEAD = ("first", "last", "min", "max", "")
 
 
 @dataclass(frozen=True)
-class Paper:
+class TextStyle:
     """What lines are written on."""
 
     width: int = 80
@@ -38,12 +38,12 @@ class Paper:
         return cls(shutil.get_terminal_size().columns, marks)
 
 
-def trace(history: Mapping[str, Values], paper: Paper) -> list[str]:
+def trace(history: Mapping[str, Values], style: TextStyle) -> list[str]:
     """Write a history: for each quantity its sparkline, first, last, least and most.
 
     Args:
         history: The columns of the checks of one trial; at least one check.
-        paper: Decides how long lines are.
+        style: Decides how long lines are.
     """
     updates = [f"{update:,}" for update in history["update"]]
     checks = f"{len(updates):,} check{'s' * (len(updates) > 1)}"
@@ -52,7 +52,7 @@ def trace(history: Mapping[str, Values], paper: Paper) -> list[str]:
     ]
     rows = {name: _numbers(history[name]) for name in shown}
     names = max(map(len, rows))
-    cells, widths = _layout(rows, len(updates), paper.width - names - 4)
+    cells, widths = _layout(rows, len(updates), style.width - names - 4)
 
     def line(name: str, drawn: str, numbers: Sequence[str]) -> str:
         beside = zip(numbers, widths, strict=False)  # either may be left out
@@ -65,7 +65,7 @@ def trace(history: Mapping[str, Values], paper: Paper) -> list[str]:
         if all(each is None for each in history[name]):
             found.append(line(name, "not recorded", ()))
         else:
-            drawn = sparkline(history[name], cells, paper.marks)
+            drawn = sparkline(history[name], cells, style.marks)
             found.append(line(name, drawn, numbers))
     return found
 

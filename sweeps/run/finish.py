@@ -1,7 +1,7 @@
 """The end of a run: derive the table, say what was found, give the exit code."""
 
 from sweeps.exit_codes import FAILED
-from sweeps.monitor.efficiency import Efficiency, told
+from sweeps.monitor.efficiency import Efficiency, summary
 from sweeps.monitor.status import KINDS, status
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import restarted_trials
@@ -26,7 +26,7 @@ def finish(chosen: Chosen) -> int:
             "numerics; `sweep show` tells more"
         )
     shown = ", ".join(f"{facts[kind]} {kind}" for kind in KINDS if facts[kind])
-    if used := told(Efficiency(**facts["used"])):
+    if used := summary(Efficiency(**facts["used"])):
         say(used)
     missing = facts["failed"] + facts["waiting"] + facts["running"]
     if not missing:

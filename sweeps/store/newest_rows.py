@@ -10,7 +10,7 @@ from sweeps.errors import NondeterminismError
 from sweeps.store.trial_id import SHOWN_DIGITS
 
 
-def furthest(table: pa.Table, key: list[str], *, typed: bool = True) -> pa.Table:
+def newest_rows(table: pa.Table, key: list[str], *, typed: bool = True) -> pa.Table:
     """Keep one row per key, sorted by it: the furthest trained, then the first numerics id.
 
     Args:
@@ -34,7 +34,7 @@ def furthest(table: pa.Table, key: list[str], *, typed: bool = True) -> pa.Table
 def without_repeats(table: pa.Table, key: list[str]) -> pa.Table:
     """Keep one of each set of equal rows, sorted; same arguments and errors."""
     last = "updates" if "updates" in table.column_names else "update"
-    return furthest(table, [*dict.fromkeys([*key, last, "numerics_id"])])
+    return newest_rows(table, [*dict.fromkeys([*key, last, "numerics_id"])])
 
 
 def _as_before(table: pa.Table, names: list[str]) -> pa.Array:

@@ -29,7 +29,7 @@ from sweeps.storage.retrying import Patient
 from sweeps.store.checkpoints import CheckpointFolder
 from sweeps.store.columns import Columns
 from sweeps.store.compaction import merge_small
-from sweeps.store.newest_rows import furthest
+from sweeps.store.newest_rows import newest_rows
 from sweeps.store.parquet import Schema, parsed
 from sweeps.store.parts import Damage, Parts, Read, sha256
 from sweeps.store.result import Result
@@ -170,14 +170,14 @@ class Store:
         place = _compute("index_in", rows["trial_id"], table["trial_id"])
         made_by = table["numerics_id"].take(place)
         fits = _compute("equal", made_by, rows["numerics_id"])
-        return furthest(rows.filter(fits), CHECK)
+        return newest_rows(rows.filter(fits), CHECK)
 
     def history_of(self, trial_id: str, numerics_id: str) -> pa.Table:
         """Give one row per check of one trial under one numerics id, sorted by `update`."""
         rows = _whole(self.history_parts)
         rows = rows.filter(_compute("equal", rows["trial_id"], trial_id))
         made_so = _compute("equal", rows["numerics_id"], numerics_id)
-        return furthest(rows.filter(made_so), CHECK)
+        return newest_rows(rows.filter(made_so), CHECK)
 
     def standings(self) -> dict[str, Standing]:
         """Say how far each trial has come, by `trial_id`."""
@@ -228,7 +228,7 @@ class Store:
         new = self.parts.read(name for name in names if name not in derived.hashes)
         _warn(new.damages.values())
         both = self.results.concat([derived.table, new.table])
-        table = furthest(both, TRIAL, typed=self.columns.kind is not None)
+        table = newest_rows(both, TRIAL, typed=self.columns.kind is not None)
         return Read(table, {**derived.hashes, **new.hashes}, new.damages)
 
     def _derived(self) -> Read | None:

@@ -14,7 +14,7 @@ from rnnlab.engines import choose
 from rnnlab.engines.plain import Plain
 from rnnlab.state import State
 from rnnlab.trainer import RecurrentTrainer
-from sweeps.monitor.efficiency import Efficiency, of_events, told
+from sweeps.monitor.efficiency import Efficiency, of_events, summary
 from sweeps.storage.folder import Folder
 from sweeps.store.attempts import Attempts, read_events
 from sweeps.store.events import Ended
@@ -98,7 +98,8 @@ def test_runs_that_have_ended_are_added_up(tmp_path: Path) -> None:
     assert found == Efficiency(10.0, 1.0, 20.0)
     assert (found.efficiency, found.check_share) == (11 / 20, 1 / 11)
     assert (
-        told(found) == "all runs so far: efficiency 55.0 % of the cores, checks 9.1 % of it"
+        summary(found)
+        == "all runs so far: efficiency 55.0 % of the cores, checks 9.1 % of it"
     )
 
 

@@ -47,7 +47,7 @@ def test_with_nobody_ending_early_it_is_the_work_divided_by_the_cores() -> None:
     assert found.low_s == found.high_s == found.seconds
     assert found.core_hours == pytest.approx(200 / 3600)
     assert found.at_most
-    assert found.told().startswith("at most 1 min 46 s")
+    assert found.summary().startswith("at most 1 min 46 s")
 
 
 def test_what_a_run_takes_beside_its_updates_makes_the_interval_wider() -> None:

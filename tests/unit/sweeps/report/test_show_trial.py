@@ -13,7 +13,7 @@ from small import RECURRENT, result, store, trial
 from rnnlab import Outcome
 from sweeps.errors import SweepError
 from sweeps.report.show_trial import lines, show
-from sweeps.report.sparklines import PLAIN, Paper, trace
+from sweeps.report.sparklines import PLAIN, TextStyle, trace
 from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.spec.selection import Selection, resolve
 from sweeps.store.attempts import Attempts
@@ -91,7 +91,7 @@ def test_the_history_is_shown_as_columns_and_as_lines(tmp_path: Path) -> None:
     (held,) = found["results"]
     columns = {name: [c[name] for c in longer.checks] for name in longer.checks[0]}
     assert held["history"] == columns
-    page = Paper(90, PLAIN)
+    page = TextStyle(90, PLAIN)
     assert "\n".join(trace(held["history"], page)) in "\n".join(lines(found, page))
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from small import NAN, RECURRENT
 
 from rnnlab.trainer import MEASURED
-from sweeps.report.sparklines import BLOCKS, PLAIN, Paper, sparkline, trace
+from sweeps.report.sparklines import BLOCKS, PLAIN, TextStyle, sparkline, trace
 from sweeps.statistics import Values, spans_decades
 
 NUMBERS = st.floats(-1e100, 1e100)
 VALUES = st.lists(NUMBERS | st.just(NAN) | st.just(math.inf) | st.none(), max_size=50)
-WIDE = Paper(width=100)
+WIDE = TextStyle(width=100)
 QUANTITIES = ["error_rate", *MEASURED]
 
 
@@ -139,26 +139,26 @@ def test_a_quantity_that_was_not_recorded_yet_says_so() -> None:
 @given(st.integers(60, 300), st.integers(1, 300), st.floats(1e-30, 1e30))
 def test_every_line_fits_the_terminal(width: int, checks: int, value: float) -> None:
     of = history(checks, loss=[value] * (checks - 1) + [1.0])
-    assert max(map(len, trace(of, Paper(width)))) <= width
+    assert max(map(len, trace(of, TextStyle(width)))) <= width
 
 
 def test_a_line_of_many_checks_fills_the_terminal_and_one_of_few_does_not() -> None:
     of = history(500, loss=[float(n % 7 + 1) for n in range(500)])
-    filled = [len(line) for line in trace(of, Paper(120)) if line.split()[0] == "loss"]
+    filled = [len(line) for line in trace(of, TextStyle(120)) if line.split()[0] == "loss"]
     assert 110 <= filled[0] <= 120
-    assert max(len(line) for line in trace(history(3), Paper(120))) < 60
+    assert max(len(line) for line in trace(history(3), TextStyle(120))) < 60
 
 
 def test_a_narrow_terminal_shows_the_lines_without_their_numbers() -> None:
-    lines = trace(history(100), Paper(40))
+    lines = trace(history(100), TextStyle(40))
     assert [line.split()[0] for line in lines[1:]] == QUANTITIES
     assert {len(line) for line in lines[1:]} == {40}
     assert all(set(line.split()[1]) == {"▁"} for line in lines[1:])
 
 
 def test_few_checks_leave_room_for_numbers_on_a_narrow_terminal_too() -> None:
-    assert line_of("loss", trace(history(3), Paper(56)))[1:] == ["0.5"] * 4
-    assert line_of("loss", trace(history(30), Paper(56)))[1:] == []
+    assert line_of("loss", trace(history(3), TextStyle(56)))[1:] == ["0.5"] * 4
+    assert line_of("loss", trace(history(30), TextStyle(56)))[1:] == []
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,6 @@ def test_marks_are_plain_where_the_output_cannot_show_blocks(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "123")
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    assert Paper.of(stream) == Paper(123, marks)
+    assert TextStyle.of(stream) == TextStyle(123, marks)
     of = history(loss=[1.0, 2.0, 3.0, 8.0])
-    "\n".join(trace(of, Paper.of(stream))).encode(encoding)
+    "\n".join(trace(of, TextStyle.of(stream))).encode(encoding)

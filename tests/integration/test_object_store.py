@@ -58,12 +58,16 @@ def test_a_sweep_lives_in_an_object_store_as_in_a_folder(
     assert (
         "checkpoints of unsolved trials" in folder.sweep("clean", "small.py", *where).stdout
     )
-    merged = folder.sweep("merge", f"{bucket_url}/small", "copy", "--json")
+    merged = folder.sweep("merge", f"{bucket_url}/small", "copied/small", "--json")
     assert json.loads(merged.stdout)["trials"] == 9
-    # Merged without the experiment's type, whose columns come in the order of their names.
+    copied = folder.path / "copied" / "small" / "table.parquet"
+    # A merge does not load a user's file, and orders columns by name; a run writes them as usual.
     expected = pq.read_table(whole.table)
-    copied = pq.read_table(folder.path / "copy" / "table.parquet")
-    assert copied.select(expected.column_names).to_pylist() == expected.to_pylist()
+    found = pq.read_table(copied).select(expected.column_names)
+    assert found.to_pylist() == expected.to_pylist()
+    again = folder.sweep("run", "small.py", "--in-process", "--results", "copied")
+    assert "nothing to train" in again.stderr
+    assert copied.read_bytes() == whole.table.read_bytes()
 
 
 def test_a_bucket_that_is_not_there_is_one_line(bucket_url: str, tmp_path: Path) -> None:

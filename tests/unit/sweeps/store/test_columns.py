@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_origin
 
 import pytest
+from methods import Constant, Halving, Momentum, Sgd
 from small import RECURRENT, Walk, result, trial
 
 from rnnlab import Check, TemporalOrder, Trial
@@ -114,27 +115,6 @@ def test_an_annotation_is_reduced_to_a_type(annotation: Any, kind: type) -> None
 def test_what_no_column_can_hold_is_refused(annotation: Any) -> None:
     with pytest.raises(TypeError, match="A column cannot hold"):
         plain_type(annotation)
-
-
-@dataclass(frozen=True)
-class Constant:
-    value: float = 0.1
-
-
-@dataclass(frozen=True)
-class Halving(Constant):
-    every: int = 100
-
-
-@dataclass(frozen=True)
-class Momentum:
-    beta: float = 0.9
-    schedule: Constant = field(default_factory=Constant)
-
-
-@dataclass(frozen=True)
-class Sgd:
-    pass
 
 
 @dataclass(frozen=True, kw_only=True)

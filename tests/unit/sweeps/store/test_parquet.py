@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from methods import Constant, Halving, Momentum, Sgd
 from small import RECURRENT, Walk, path_of, result, store, table_bytes, trial
 
 from rnnlab import Trial
@@ -87,27 +88,6 @@ def test_a_later_field_off_its_default_is_written(tmp_path: Path) -> None:
     assert "momentum" in written.column_names
     found = {r["trial_id"]: r["momentum"] for r in kept.read().to_pylist()}
     assert found == {id_of(one): 0.0, id_of(other): 0.9}
-
-
-@dataclass(frozen=True)
-class Constant:
-    value: float = 0.1
-
-
-@dataclass(frozen=True)
-class Halving(Constant):
-    every: int = 100
-
-
-@dataclass(frozen=True)
-class Momentum:
-    beta: float = 0.9
-    schedule: Constant = field(default_factory=Constant)
-
-
-@dataclass(frozen=True)
-class Sgd:
-    pass
 
 
 class Trains:

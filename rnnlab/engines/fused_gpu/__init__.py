@@ -3,7 +3,7 @@
 | module | content |
 | --- | --- |
 | `layout` | threads, tiles, and places in memory |
-| `intrinsics` | what differs between a card and Numba's simulator of one |
+| `intrinsics`: `block`, `simulator` | what differs between a card and Numba's simulator of one |
 | `recurrence` | products with W_rec, and the hidden unit |
 | `inputs` | the input of a step, forward and backward |
 | `outputs` | outputs, costs, and whether an answer is wrong |

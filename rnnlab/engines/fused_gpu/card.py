@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numba.cuda  # pyright: ignore[reportMissingTypeStubs]
 import numpy as np
-from numba import cuda
 
 from rnnlab.engines.fused_gpu.intrinsics import SIMULATED
+
+cuda: Any = numba.cuda
 
 BLOCKS = 2
 """Trials that a multiprocessor trains at once: while one waits, the other computes."""

@@ -3,6 +3,7 @@
 import functools
 import importlib.metadata
 import inspect
+import logging
 import math
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -25,11 +26,12 @@ from rnnlab.spec import Trial
 from rnnlab.state import Parameters, State, Totals
 from rnnlab.tasks.task import Task
 
-REGISTERS = 128
-"""Registers of a thread: with two blocks of 256 threads, all that a multiprocessor has."""
 GROUPS = -(-CHECK_SEQUENCES // GROUP)
 TRIED = 64
 """Sequences of a task that are validated before the kernel draws any."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Kind(NamedTuple):
@@ -146,7 +148,9 @@ class FusedGpu:
             _fill(memory.theta, [_flat(parameters[i]) for i in part])
             settings = _settings(chosen, [0] * len(part), [0] * len(part), None)
             steps = [
-                draw_steps_of_groups(trials[i].task, trials[i].seed, purpose, indices[i], GROUPS)
+                draw_steps_of_groups(
+                    trials[i].task, trials[i].seed, purpose, indices[i], GROUPS
+                )
                 for i in part
             ]
             wrong: list[np.ndarray] = [np.zeros(0, bool) for _ in part]
@@ -155,13 +159,21 @@ class FusedGpu:
                 if not open_rows:
                     break
                 items = [
-                    (r, g * GROUP, min(GROUP, CHECK_SEQUENCES - g * GROUP), steps[r][g], indices[part[r]])
+                    (
+                        r,
+                        g * GROUP,
+                        min(GROUP, CHECK_SEQUENCES - g * GROUP),
+                        steps[r][g],
+                        indices[part[r]],
+                    )
                     for r in open_rows
                     for g in groups
                 ]
                 answers = self._evaluate(kind, memory, settings, purpose, items)
                 for row in open_rows:
-                    mine = [a for a, item in zip(answers, items, strict=True) if item[0] == row]
+                    mine = [
+                        a for a, item in zip(answers, items, strict=True) if item[0] == row
+                    ]
                     wrong[row] = np.concatenate([wrong[row], *mine])
             for row, i in enumerate(part):
                 found[i] = _counted(wrong[row], stop_at)
@@ -257,8 +269,15 @@ class FusedGpu:
 
 @functools.cache
 def _kernels(kind: Kind) -> Kernels:
-    """Make the kernels of a kind; compiled at the first launch."""
-    return build(layout(kind.shape), _on_card(kind.draw), REGISTERS)
+    """Make the kernels of a kind; Numba compiles them at their first launch."""
+    if not SIMULATED:
+        _log.warning(
+            "compiling the engine fused_gpu for %d hidden units and batches of %d; it takes "
+            "about a quarter of a minute",
+            kind.shape.hidden,
+            kind.shape.batch,
+        )
+    return build(layout(kind.shape), _on_card(kind.draw))
 
 
 @functools.cache

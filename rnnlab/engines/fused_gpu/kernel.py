@@ -18,8 +18,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numba.cuda  # pyright: ignore[reportMissingTypeStubs]
 import numpy as np
-from numba import cuda
 
 from rnnlab.bounds import REPAIR_ABOVE, REPAIR_RATE
 from rnnlab.engines.fused_gpu.inputs import build_inputs
@@ -40,6 +40,8 @@ from rnnlab.engines.fused_gpu.outputs import build_outputs
 from rnnlab.engines.fused_gpu.recurrence import build_recurrence, tanh
 from rnnlab.engines.fused_gpu.tiles import build_tiles
 from rnnlab.rng import TRAIN
+
+cuda: Any = numba.cuda
 
 _ZERO = np.float32(0)
 _HALF = np.float32(0.5)
@@ -153,13 +155,12 @@ class Kernels(NamedTuple):
     evaluate: Any
 
 
-def build(lay: Layout, draw: Callable[..., None], registers: int | None = None) -> Kernels:
+def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
     """Make the kernels.
 
     Args:
         lay: The layout.
         draw: The task's `draw_example`, as a device function.
-        registers: Most registers of a thread.
     """
     shape = lay.shape
     hidden, inputs, outputs = shape.hidden, shape.inputs, shape.outputs
@@ -199,11 +200,8 @@ def build(lay: Layout, draw: Callable[..., None], registers: int | None = None) 
     bias_from, bias_to = (0, inputs) if one_hot else (inputs, inputs + 1)
     bias_turns = threads // _BIAS_PARTS
     warps = threads // WARP
-    small_trips = -(-lay.small // threads)
 
-    u_units, u_groups, u_live, u_plane = (
-        np.uint32(n) for n in (units, groups, lay.live, lay.plane)
-    )
+    u_units, u_live, u_plane = (np.uint32(n) for n in (units, lay.live, lay.plane))
     u_quad, u_threads, u_hidden, u_row = (
         np.uint32(n) for n in (QUAD, threads, hidden, rec_row)
     )
@@ -662,7 +660,7 @@ def build(lay: Layout, draw: Callable[..., None], registers: int | None = None) 
             place = np.uint32(n)
             target[place if place < u_before else place + u_square] = slopes[place]
 
-    @cuda.jit(**_options(threads, registers))
+    @cuda.jit(**_options(lay))
     def advance(settings: Any, memory: Any) -> None:
         """Make the updates of each trial, a block a trial."""
         planes = cuda.shared.array(planes_floats, np.float32, ALIGNMENT)
@@ -805,7 +803,7 @@ def build(lay: Layout, draw: Callable[..., None], registers: int | None = None) 
             squares = gather_small(slopes, bins, out_sums, y, passing, steps, tid)
             gather_tiles(found, tile_sums, tid)
             for r in range(trips):
-                i, j, there = entry(r, tid)
+                there = entry(r, tid)[2]
                 if there:
                     squares += np.float64(found[r]) * np.float64(found[r])
             square, loss = sum_both(squares, part, passing, tid)
@@ -840,7 +838,7 @@ def build(lay: Layout, draw: Callable[..., None], registers: int | None = None) 
             memory.ended[slot, 0] = made
             memory.ended[slot, 1] = 1 if diverged else 0
 
-    @cuda.jit(**_options(threads, registers))
+    @cuda.jit(**_options(lay))
     def evaluate(settings: Any, memory: Any, items: Any) -> None:
         """Answer groups of fresh sequences, a block a group; write which answers are wrong."""
         planes = cuda.shared.array(planes_floats, np.float32, ALIGNMENT)
@@ -920,7 +918,10 @@ def build(lay: Layout, draw: Callable[..., None], registers: int | None = None) 
     return Kernels(advance, evaluate)
 
 
-def _options(threads: int, registers: int | None) -> dict[str, Any]:
-    if SIMULATED:
-        return {}
-    return {"max_registers": registers} if registers else {"launch_bounds": threads}
+def _options(lay: Layout) -> dict[str, Any]:
+    """Return the options of the compiler.
+
+    Without link-time optimisation: with it, each read from shared memory stands right before
+    its use, and waits; see docs/explanation/gpu.md.
+    """
+    return {} if SIMULATED else {"lto": False, "max_registers": lay.registers}

@@ -16,14 +16,29 @@ MOST_THREADS = 1024
 MOST_HIDDEN = 128
 MOST_SYMBOLS = 256
 """A symbol is kept as a byte."""
-IN_REGISTERS = 64
-"""Most hidden units whose weights a thread keeps in registers, one for each."""
+IN_REGISTERS = {1: 64, 2: 50}
+"""Most hidden units whose weights fit into the registers of a thread of 1 or 2 units."""
 SHARED_FLOATS = 12_200
 """What fits into the 48 KB of shared memory that every block may have."""
-TILES = ((5, 10), (8, 8), (4, 8), (5, 5), (4, 4), (2, 4), (2, 2), (8, 12), (10, 10), (12, 16))
+TILES = (
+    (5, 10),
+    (8, 8),
+    (4, 8),
+    (5, 5),
+    (4, 4),
+    (2, 4),
+    (2, 2),
+    (8, 12),
+    (10, 10),
+    (12, 16),
+)
 """Shapes of a thread's tile of W_rec's gradient, to choose from."""
 MOST_TILE = {1: 64, 2: 100}
-OWNED = 2
+REGISTERS = 65_536
+"""Registers of a multiprocessor, from compute capability 7.0 to 10.0."""
+MOST_REGISTERS = 255
+TWO_BLOCKS = 256
+"""Most threads of a block of which two are to fit on a multiprocessor."""
 
 
 class Shape(NamedTuple):
@@ -94,6 +109,12 @@ class Layout:
         return max(0, edge - self.units) * QUAD
 
     @property
+    def always_shared(self) -> int:
+        """Floats in shared memory: two planes of h and of δ, sums, and W_rec if it is there."""
+        w_rec = self.units * self.row if self.in_registers else 0
+        return 4 * self.plane + self.overhang + 4 * self.threads + w_rec
+
+    @property
     def row(self) -> int:
         """Floats of a row of W_rec in shared memory: odd, so that columns are free of conflicts."""
         return self.units + 1
@@ -107,6 +128,12 @@ class Layout:
     def row_of_sums(self) -> int:
         """Sums side by side: one for each unit of each thread."""
         return self.threads * self.owned
+
+    @property
+    def registers(self) -> int:
+        """Registers of a thread, so that two blocks fit on a multiprocessor, or a large one."""
+        blocks = 2 if self.threads <= TWO_BLOCKS else 1
+        return min(MOST_REGISTERS, REGISTERS // (blocks * self.threads) // 8 * 8)
 
     @property
     def table(self) -> int:
@@ -136,13 +163,20 @@ class Layout:
 
 
 @functools.cache
-def layout(shape: Shape, owned: int = OWNED) -> Layout:
+def layout(shape: Shape, owned: int | None = None) -> Layout:
     """Lay out a shape.
+
+    Args:
+        shape: The shape.
+        owned: Units of a thread. By default 1 where two blocks then fit on a multiprocessor,
+            else 2, which takes half the threads and twice the registers.
 
     Raises:
         ValueError: If it does not fit a block; naming the remedy.
     """
     units, groups = -(-shape.hidden // 2) * 2, -(-shape.batch // QUAD)
+    if owned is None:
+        owned = 1 if units * groups <= TWO_BLOCKS else 2
     live = units // owned * groups
     threads = -(-live // WARP) * WARP
     remedy = "Train it with the engine fused_cpu, or make it smaller."
@@ -158,7 +192,7 @@ def layout(shape: Shape, owned: int = OWNED) -> Layout:
         )
     rows, columns = _tile(shape.hidden, groups, threads, owned)
     down, across = -(-shape.hidden // rows), -(-shape.hidden // columns)
-    in_registers = shape.hidden <= IN_REGISTERS
+    in_registers = shape.hidden <= IN_REGISTERS[owned]
     made = Layout(
         shape=shape,
         units=units,
@@ -174,13 +208,18 @@ def layout(shape: Shape, owned: int = OWNED) -> Layout:
         in_registers=in_registers,
         shared=frozenset(),
     )
-    return replace(made, shared=_fitting(made))
+    left = SHARED_FLOATS - made.always_shared
+    if left < 0:
+        raise ValueError(
+            f"fused_gpu keeps the steps of a batch in 48 KB of shared memory; {shape.hidden} "
+            f"units at batches of {shape.batch} would need {-(-made.always_shared // 256)} KB. "
+            f"{remedy}"
+        )
+    return replace(made, shared=_fitting(made, left))
 
 
-def _fitting(lay: Layout) -> frozenset[str]:
-    """Choose what is kept in shared memory, the most often used first."""
-    left = SHARED_FLOATS - 4 * lay.plane - lay.overhang - 4 * lay.threads
-    left -= lay.units * lay.row if lay.in_registers else 0
+def _fitting(lay: Layout, left: int) -> frozenset[str]:
+    """Choose what else is kept in shared memory, the most often used first."""
     wanted = {
         "bins": lay.bins * lay.row_of_sums,
         "table": lay.table,

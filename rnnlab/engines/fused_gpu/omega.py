@@ -34,9 +34,7 @@ def build_omega(lay: Layout) -> OmegaTerms:
     u_quads, u_rows, u_batch = (
         np.uint32(n) for n in (QUAD * lay.groups, lay.rows, lay.shape.batch)
     )
-    u_groups, u_quad, u_threads = (
-        np.uint32(n) for n in (lay.groups, QUAD, lay.threads)
-    )
+    u_groups, u_quad, u_threads = (np.uint32(n) for n in (lay.groups, QUAD, lay.threads))
 
     @device
     def measure(norms: Any, vectors: Any, steps: Any, tid: Any) -> None:

@@ -39,9 +39,7 @@ def build_outputs(lay: Layout) -> Outputs:
     u_hidden, u_live, u_pairs, u_values = (
         np.uint32(n) for n in (hidden, live, lay.units // owned, lay.values)
     )
-    u_threads, u_quad, u_sums = (
-        np.uint32(n) for n in (lay.threads, QUAD, lay.row_of_sums)
-    )
+    u_threads, u_quad, u_sums = (np.uint32(n) for n in (lay.threads, QUAD, lay.row_of_sums))
 
     if each_step:
 

@@ -48,10 +48,12 @@ class Recurrence(NamedTuple):
 
 def build_recurrence(lay: Layout) -> Recurrence:
     """Make the device functions for a layout."""
-    share = 3 - lay.owned  # of the k: with one unit a thread sums every second k, for two units
+    share = (
+        3 - lay.owned
+    )  # of the k: with one unit a thread sums every second k, for two units
     count = lay.units // share
     u_row, u_one, u_two = (np.uint32(n) for n in (lay.row, 1, 2))
-    u_units, u_share = np.uint32(lay.units), np.uint32(share)
+    u_units = np.uint32(lay.units)
 
     @device
     def partner(unit: Any, lane: Any) -> Any:

@@ -1,11 +1,11 @@
 """The memory of a layout on the card, for as many trials as train at once."""
 
+import numpy as np
+
 from rnnlab.data import GROUP
 from rnnlab.engines.fused_gpu.card import as_words, empty, zeros
 from rnnlab.engines.fused_gpu.kernel import Memory, places
 from rnnlab.engines.fused_gpu.layout import Layout
-
-import numpy as np
 
 
 def room(lay: Layout, slots: int, longest: int) -> Memory:

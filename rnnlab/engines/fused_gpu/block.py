@@ -1,0 +1,54 @@
+"""What a thread may ask of its block, on a card: see `intrinsics`."""
+
+from typing import Any
+
+import numba.cuda  # pyright: ignore[reportMissingTypeStubs]
+import numpy as np
+
+cuda: Any = numba.cuda
+
+_ALL = 0xFFFFFFFF
+
+_device = cuda.jit(device=True, forceinline=True)
+
+
+@_device
+def barrier() -> None:
+    """Wait until each thread of the block has arrived."""
+    cuda.syncthreads()
+
+
+@_device
+def any_of(truth: Any) -> Any:
+    """Return to each thread of the block whether it is true in any of them."""
+    return cuda.syncthreads_or(np.int32(truth)) != 0
+
+
+@_device
+def separate() -> None:
+    """Keep the compiler from moving reads across this line: they would fill registers."""
+    cuda.syncwarp()
+
+
+@_device
+def thread() -> Any:
+    """Return the index of this thread in its block."""
+    return np.uint32(cuda.threadIdx.x)
+
+
+@_device
+def swap(value: Any, lanes: int) -> Any:
+    """Return the value of the thread whose index differs in the bits `lanes`."""
+    return cuda.shfl_xor_sync(_ALL, value, lanes)
+
+
+@_device
+def divide(a: Any, b: Any) -> Any:
+    """Return a/b, within 2 units in the last place, for b from 2^−126 to 2^126."""
+    return cuda.libdevice.fast_fdividef(a, b)
+
+
+@_device
+def whole(number: Any) -> Any:
+    """Return a number as a signed 64-bit integer."""
+    return np.int64(number)

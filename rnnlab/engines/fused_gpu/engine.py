@@ -32,6 +32,7 @@ TRIED = 64
 
 
 _log = logging.getLogger(__name__)
+_announced = set["Kind"]()
 
 
 class Kind(NamedTuple):
@@ -100,7 +101,7 @@ class FusedGpu:
             first = [states[i].update for i in part]
             settings = _settings(chosen, first, count, steps)
             lay = layout(kind.shape)
-            _kernels(kind).advance[len(part), lay.threads](settings, memory)
+            _launchable(kind).advance[len(part), lay.threads](settings, memory)
             theta, totals = card.get(memory.theta), card.get(memory.totals)
             ended = card.get(memory.ended)
             for row, i in enumerate(part):
@@ -200,7 +201,7 @@ class FusedGpu:
         memory = memory._replace(wrong=card.zeros((len(items), GROUP), np.uint8))
         blocks = min(len(items), memory.history.shape[0])
         threads = layout(kind.shape).threads
-        _kernels(kind).evaluate[blocks, threads](settings, memory, on_card)
+        _launchable(kind).evaluate[blocks, threads](settings, memory, on_card)
         wrong = card.get(memory.wrong)
         return [row[:n].astype(bool) for row, n in zip(wrong, count, strict=True)]
 
@@ -231,7 +232,7 @@ class FusedGpu:
                 _put(lay, memory, row, batches[i])
             steps = np.array([[batches[i].inputs.shape[0]] for i in part], np.int64)
             settings = _settings(chosen, [0] * len(part), [0] * len(part), steps)
-            _kernels(kind).advance[len(part), lay.threads](settings, memory)
+            _launchable(kind).advance[len(part), lay.threads](settings, memory)
             slopes, measured = card.get(memory.slopes), card.get(memory.measured)
             for row, i in enumerate(part):
                 loss, norm, omega, valid_share = measured[row].tolist()
@@ -250,7 +251,7 @@ class FusedGpu:
         """Split trials by kind, and into launches that fit the card."""
         kinds: dict[Kind, list[int]] = {}
         for i, (trial, size) in enumerate(zip(trials, sizes, strict=True)):
-            kinds.setdefault(_kind(trial, size), []).append(i)
+            kinds.setdefault(kind_of(trial, size), []).append(i)
         for kind, members in kinds.items():
             for start in range(0, len(members), self.slots):
                 yield kind, members[start : start + self.slots]
@@ -268,16 +269,22 @@ class FusedGpu:
 
 
 @functools.cache
-def _kernels(kind: Kind) -> Kernels:
+def kernels(kind: Kind) -> Kernels:
     """Make the kernels of a kind; Numba compiles them at their first launch."""
-    if not SIMULATED:
+    return build(layout(kind.shape), _on_card(kind.draw))
+
+
+def _launchable(kind: Kind) -> Kernels:
+    """Return the kernels of a kind, and say so if they are to be compiled."""
+    if not SIMULATED and kind not in _announced:
+        _announced.add(kind)
         _log.warning(
             "compiling the engine fused_gpu for %d hidden units and batches of %d; it takes "
             "about a quarter of a minute",
             kind.shape.hidden,
             kind.shape.batch,
         )
-    return build(layout(kind.shape), _on_card(kind.draw))
+    return kernels(kind)
 
 
 @functools.cache
@@ -295,7 +302,12 @@ def _on_card(function: Callable[..., Any]) -> Any:
     return device(types.FunctionType(plain.__code__, names, plain.__name__))
 
 
-def _kind(trial: Trial, size: int) -> Kind:
+def kind_of(trial: Trial, size: int) -> Kind:
+    """Return the kind of a trial at a batch of some size.
+
+    Raises:
+        ValueError: If its task draws a symbol or a class that is out of range.
+    """
     task = trial.task
     shape = Shape(
         hidden=trial.hidden,

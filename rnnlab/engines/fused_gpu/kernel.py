@@ -845,15 +845,15 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         shared_rec = cuda.shared.array(rec_floats, np.float32)
         shared_table = cuda.shared.array(table_floats, np.float32)
         shared_small = cuda.shared.array(small_floats, np.float32)
+        notes = cuda.shared.array(2, np.int64)
 
-        block = whole(cuda.blockIdx.x)
-        tid = thread()
-        unit, group, lane = owned_by(tid)
-        history, y, room = memory.history[block], memory.answers[block], memory.sums[block]
-        table = shared_table if table_shared else room[table_at:]
-        small = shared_small if small_shared else room[small_at:]
-        wide, turned = room[wide_at:], room[turned_at:]
-        for item in range(block, items.slot.shape[0], whole(cuda.gridDim.x)):
+        notes[0], notes[1] = whole(cuda.blockIdx.x), 0
+        barrier()
+        item = whole(notes[0])
+        while item < items.slot.shape[0]:
+            block, tid = whole(notes[0]), thread() + np.uint32(notes[1])
+            room = memory.sums[block]
+            small = shared_small if small_shared else room[small_at:]
             slot, left = whole(items.slot[item]), np.uint32(items.count[item])
             steps = np.uint32(items.steps[item])
             theta = memory.theta[slot]
@@ -872,25 +872,33 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
                     memory.targets[block, which, example],
                 )
             barrier()
+            block, tid = whole(notes[0]), thread() + np.uint32(notes[1])
+            room = memory.sums[block]
+            small = shared_small if small_shared else room[small_at:]
+            table = shared_table if table_shared else room[table_at:]
+            slot = whole(items.slot[item])
             arrange_table(table, small, small[bias_at:], tid)
             if not in_registers:
-                spread(wide, turned, rec, tid)
-            logistic = settings.logistic[slot] != 0
-            end = (steps & u_one) * u_plane
+                rec = memory.theta[slot][w_rec_at:]
+                spread(room[wide_at:], room[turned_at:], rec, tid)
             for which in range((left + u_batch - u_one) // u_batch):
-                values = memory.values[block, which]
+                block, tid = whole(notes[0]), thread() + np.uint32(notes[1])
+                unit, group, lane = owned_by(tid)
+                slot, room = whole(items.slot[item]), memory.sums[block]
                 if not one_hot:
-                    keep_values(memory.drawn[block, which], values, tid)
+                    keep_values(
+                        memory.drawn[block, which], memory.values[block, which], tid
+                    )
                     barrier()
                 forward(
                     planes,
-                    history,
-                    table,
-                    rec,
-                    turned,
+                    memory.history[block],
+                    shared_table if table_shared else room[table_at:],
+                    shared_rec if in_registers else memory.theta[slot][w_rec_at:],
+                    room[turned_at:],
                     memory.words[block, which],
-                    values,
-                    logistic,
+                    memory.values[block, which],
+                    settings.logistic[slot] != 0,
                     steps,
                     each_step,
                     tid,
@@ -898,9 +906,13 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
                     group,
                     lane,
                 )
+                block, tid = whole(notes[0]), thread() + np.uint32(notes[1])
+                y, room = memory.answers[block], memory.sums[block]
+                small = shared_small if small_shared else room[small_at:]
+                end = (steps & u_one) * u_plane
                 answer(
                     y,
-                    history if each_step else planes,
+                    memory.history[block] if each_step else planes,
                     end,
                     small[w_out_at:],
                     small[b_out_at:],
@@ -914,6 +926,7 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
                         y, memory.targets[block, which], np.uint32(n), steps
                     )
                 barrier()
+            item += whole(cuda.gridDim.x)
 
     return Kernels(advance, evaluate)
 

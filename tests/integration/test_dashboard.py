@@ -96,7 +96,7 @@ def test_it_listens_on_this_machine_alone(watched: Watched) -> None:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((outside, port), timeout=5)
     assert watched.url.startswith("http://127.0.0.1:")
-    assert "others can reach it" not in watched.said
+    assert "other machines can reach it" not in watched.said
 
 
 def test_the_token_is_readable_by_its_owner_alone(watched: Watched) -> None:
@@ -105,7 +105,7 @@ def test_the_token_is_readable_by_its_owner_alone(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(("token", "code"), [(None, 401), ("wrong", 403)])
-def test_without_the_token_nothing_is_told(
+def test_without_the_token_nothing_is_shown(
     watched: Watched, token: str | None, code: int
 ) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
@@ -190,8 +190,8 @@ def test_status_sees_the_run_from_another_terminal(watched: Watched) -> None:
 def test_others_reach_it_where_that_is_asked_for_and_need_the_token(tmp_path: Path) -> None:
     with a_run(tmp_path, "--dashboard-host", "0.0.0.0") as shared:
         port = shared.url.rpartition(":")[2]
-        told = f"others can reach it too, at 0.0.0.0, port {port}; they need the token"
-        assert told in shared.said
+        announced = f"other machines can reach it at 0.0.0.0, port {port}, with the token"
+        assert announced in shared.said
         assert stat.S_IMODE(shared.token_file.stat().st_mode) == 0o600
         outside = f"http://{address_of_this_machine()}:{port}"
         with pytest.raises(urllib.error.HTTPError) as caught:

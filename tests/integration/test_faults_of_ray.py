@@ -120,7 +120,7 @@ def test_a_run_whose_ray_has_gone_ends_soon_and_goes_on_with_the_same_command(
     assert running(session(driver)) == []
     assert run.returncode == 1
     assert f"{victim}, process {killed.pid}, has ended" in said.replace(")", "")
-    assert said.endswith(f"go on with\n  sweep {' '.join(RUN)}\n")
+    assert said.endswith(f"resume with\n  sweep {' '.join(RUN)}\n")
     assert "Traceback" not in said
     done = folder.sweep(*WITHOUT_RAY)
     assert done.returncode == 0, done.stderr
@@ -147,8 +147,8 @@ def test_a_killed_driver_is_started_again_where_that_is_asked_for(
     said = end(run)
     assert run.returncode == 0, said
     assert running(before) == []
-    assert "the driver was ended by signal SIGKILL" in said
-    assert "starting the driver again, 1 of at most 1 times" in said
+    assert "the driver was killed by signal SIGKILL" in said
+    assert "restarting the driver, 1 of at most 1" in said
     assert folder.table.read_bytes() == undisturbed
     found = read_events(Place(folder.results / "attempts"))
     assert len([each for each in found if isinstance(each, Session)]) == 2

@@ -99,7 +99,7 @@ def test_runs_that_have_ended_are_added_up(tmp_path: Path) -> None:
     assert (found.efficiency, found.check_share) == (11 / 20, 1 / 11)
     assert (
         summary(found)
-        == "all runs so far: efficiency 55.0 % of the cores, checks 9.1 % of it"
+        == "all runs so far: training used 55.0 % of core time, 9.1 % of that on evaluation"
     )
 
 

@@ -64,7 +64,7 @@ def test_it_says_how_far_those_have_come_that_are_not_there_yet(results: Path) -
     found = facts(results)
     assert (found["trained"], found["trained_to"]) == (1, [300_000, 300_000])
     told = lines(found)[1]
-    assert told == "  1 of the others have had 300,000 updates already"
+    assert told == "  1 of the others already have 300,000 updates"
 
 
 def test_it_says_nothing_of_that_where_all_are_there(results: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_trial_is_tried_until_it_has_failed_so_often(chosen: Chosen) -> None:
     assert left_out(plan_to_run(chosen, 3), 3) == []
     (said,) = left_out(plan_to_run(chosen, 2), 2)
     assert chosen.trials[0].trial_id[:12] in said
-    assert "--max-failures 3 tries them once more" in said
+    assert "--max-failures 3 retries them once" in said
 
 
 def test_a_trial_that_has_since_been_finished_is_not_left_out(chosen: Chosen) -> None:

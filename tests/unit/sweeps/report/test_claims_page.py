@@ -14,7 +14,7 @@ from rnnlab import Outcome
 from sweeps.claims.claim import Claim, Finding
 from sweeps.cli import call
 from sweeps.errors import SweepError
-from sweeps.report.claims_page import Row, facts, judged, page, write_claims
+from sweeps.report.claims_page import JudgedClaim, facts, judged, page, write_claims
 from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.spec.selection import Selection, resolve
 from sweeps.spec.where import select
@@ -34,7 +34,7 @@ def run(folder: Path, outcomes: list[Outcome], where: str = MEMORISED) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def row(folder: Path, number: str) -> Row:
+def row(folder: Path, number: str) -> JudgedClaim:
     rows = {each.claim.number: each for each in judged(Folder(folder))}
     return rows[number]
 
@@ -127,7 +127,7 @@ def test_the_page_has_the_remarks_of_claims_that_differ(tmp_path: Path) -> None:
         number="1", source="Section 1", says="it rains", paper="a lot", remark="Sun."
     )
     rows = [
-        Row(replace(claim, number=str(k)), Finding("", verdict), "", "f" * 64)
+        JudgedClaim(replace(claim, number=str(k)), Finding("", verdict), "", "f" * 64)
         for k, verdict in enumerate(("reproduced", "partly", "not", "not run yet"))
     ]
     written = page(rows)

@@ -136,7 +136,7 @@ def test_a_history_that_has_gone_is_told(
     store(tmp_path / "mine").commit([(MINE, result(MINE, updates, outcome))])
     for part in (tmp_path / "mine" / "history").iterdir():
         part.unlink()
-    said = "  its history is missing: a part of it is damaged or gone"
+    said = "  its history is missing: a part of it is damaged or was removed"
     assert said in lines(show(MINE.trial_id, str(tmp_path)))
 
 
@@ -170,7 +170,7 @@ def test_an_ambiguous_beginning_names_the_first_candidates(tmp_path: Path) -> No
         show("", str(tmp_path))
     assert str(caught.value) == (
         f"{len(ids)} trials' ids begin with '': {', '.join(name[:12] for name in ids[:5])}. "
-        "Write more of it."
+        "Use a longer prefix."
     )
 
 

@@ -55,7 +55,7 @@ def test_another_commit_with_the_same_numerics_is_said(tmp_path: Path) -> None:
     before = [session("plain-1", commit="b" * 40), session("plain-1", commit="a" * 40)]
     (said,) = changes(work(tmp_path), before, now("plain-1"), "c" * 40)
     assert "commit aaaaaaaaaaaa, now cccccccccccc" in said
-    assert "stay comparable" in said
+    assert "remain comparable" in said
     assert changes(work(tmp_path), [session("plain-1")], now("plain-1"), "c" * 40) == []
 
 

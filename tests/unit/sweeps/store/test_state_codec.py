@@ -159,7 +159,7 @@ def test_a_generator_of_another_kind_of_device_cannot_go_on(tmp_path: Any) -> No
     tree, arrays = split(torch.Generator())
     tree["torch_generator"]["device"] = "cuda"
     with pytest.raises(
-        WrongDeviceError, match="of a cuda device, which cannot go on on cpu"
+        WrongDeviceError, match="of a cuda device, which cannot continue on cpu"
     ):
         joined(tree, arrays, "cpu")
 

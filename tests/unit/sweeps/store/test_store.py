@@ -546,7 +546,7 @@ class Unlinked(System):
 
 
 def test_a_place_that_cannot_keep_the_promise_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="must know conditional puts"):
+    with pytest.raises(StoreError, match="must support conditional puts"):
         Store(Careless(tmp_path)).create()
     with pytest.raises(StoreError, match="hard links are needed"):
         Store(Folder(tmp_path, Unlinked())).create()

@@ -35,7 +35,7 @@ class Watched:
     token_file: Path
     token: str
     said: str
-    """What it had said before its trials were under way."""
+    """Its output before its trials were running."""
 
     def get(self, path: str, token: str | None = None, base: str | None = None) -> str:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -55,7 +55,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
 
 @contextmanager
 def a_run(path: Path, *more: str) -> Generator[Watched]:
-    """Start a long run, give it once both trials are under way, and stop it."""
+    """Start a long run, yield it once both trials are running, and stop it."""
     folder = write_experiment(path, budget=2_000_000, seeds=2, rates=(1e-5,), slow=True)
     run = folder.start("run", "small.py", "--cpus", "2", *more)
     try:
@@ -72,7 +72,7 @@ def a_run(path: Path, *more: str) -> Generator[Watched]:
 
 
 def _look_into(folder: Folder, run: "subprocess.Popen[str]") -> Watched:
-    """Wait until both trials are under way; read the address and the token."""
+    """Wait until both trials are running; read the address and the token."""
     assert run.stdout is not None
     said = ""
     while not (found := re.search(r"dashboard at (\S+), token in (\S+)", said)):

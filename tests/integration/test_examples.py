@@ -155,7 +155,7 @@ def test_an_example_is_planned(
 
 
 @every_example
-def test_an_interrupted_example_goes_on_to_the_same_bytes(
+def test_an_interrupted_example_resumes_to_the_same_bytes(
     example: Example, tmp_path: Path
 ) -> None:
     undisturbed = example.selection(tmp_path / "undisturbed")

@@ -1,4 +1,4 @@
-"""Parts of Ray die under a run: it ends soon and says so, or goes on to the same table."""
+"""Parts of Ray die during a run: it ends soon with a message, or continues to the same table."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def under_way(folder: Folder) -> bool:
 
 
 def start(folder: Folder, *more: str) -> tuple[Run, int]:
-    """Start a run; give it and its driver once a trial is under way."""
+    """Start a run; return it and its driver once a trial is running."""
     run = folder.start(*RUN, *more)
     wait_until(lambda: run.poll() is not None or under_way(folder))
     assert run.poll() is None, run.communicate()[0]
@@ -81,7 +81,7 @@ def session(leader: int) -> list[psutil.Process]:
 
 
 def named(processes: list[psutil.Process], name: str) -> psutil.Process:
-    """Return the process of a name, out of processes of ours.
+    """Return the process of a name, among those that we started.
 
     The first of them: one that was forked a moment ago still has its parent's name.
     """
@@ -106,7 +106,7 @@ def worker(processes: list[psutil.Process]) -> psutil.Process:
 
 
 @pytest.mark.parametrize("victim", ["raylet", "gcs_server"])
-def test_a_run_whose_ray_has_gone_ends_soon_and_goes_on_with_the_same_command(
+def test_a_run_whose_ray_has_died_ends_soon_and_resumes_with_the_same_command(
     undisturbed: bytes, tmp_path: Path, victim: str
 ) -> None:
     folder = slow_experiment(tmp_path)
@@ -137,7 +137,7 @@ def test_a_killed_worker_is_replaced(undisturbed: bytes, tmp_path: Path) -> None
     assert folder.table.read_bytes() == undisturbed
 
 
-def test_a_killed_driver_is_started_again_where_that_is_asked_for(
+def test_a_killed_driver_is_restarted_if_asked_for(
     undisturbed: bytes, tmp_path: Path
 ) -> None:
     folder = slow_experiment(tmp_path)

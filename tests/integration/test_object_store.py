@@ -19,7 +19,7 @@ def experiment(path: Path) -> Folder:
 
 
 def running(folder: Folder, where: tuple[str, ...]) -> int:
-    """Count the trials that run by what `status` tells, which comes a little later."""
+    """Count the running trials by the output of `status`, which lags a little behind."""
     status = folder.sweep("status", "small.py", "--json", *where).stdout
     return int(json.loads(status)["running"])
 

@@ -94,7 +94,7 @@ def test_packs_and_workers_change_no_byte_of_the_table(
         (signal.SIGTERM, "--in-process"),
     ],
 )
-def test_ctrl_c_stops_cleanly_says_how_to_go_on_and_loses_nothing(
+def test_ctrl_c_stops_cleanly_says_how_to_resume_and_loses_nothing(
     undisturbed: Folder, tmp_path: Path, asked_by: signal.Signals, how: str
 ) -> None:
     folder = slow_experiment(tmp_path)

@@ -24,7 +24,7 @@ from sweeps.store.events import Started
 
 @pytest.fixture
 def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
-    """Four trials: one solved, one unsolved, two under way; and all sorts of rubbish."""
+    """Four trials: one solved, one unsolved, two running; and all kinds of leftovers."""
     monkeypatch.chdir(write_experiment(tmp_path, budget=400).path)
     found = resolve(Selection(experiment="./small.py"))
     kept = found.store

@@ -1,4 +1,4 @@
-"""Verify: trained again, a trial gives the same bits, or it is said which it does not."""
+"""Verify: a retrained trial gives the same bits, or the differences are listed."""
 
 import json
 import math
@@ -123,7 +123,7 @@ def test_nothing_finished_is_said(done: Chosen, tmp_path: Path) -> None:
         sample(replace(done, place=Folder(tmp_path / "none")), 1, 0)
 
 
-def test_the_command_tells_equal_from_different_by_its_exit_code(
+def test_the_exit_code_of_the_command_distinguishes_equal_from_different(
     done: Chosen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["verify", "./small.py", "--sample", "3", "--seed", "1", "--cpus", "1"]

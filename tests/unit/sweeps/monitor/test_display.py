@@ -32,7 +32,7 @@ def terminal() -> tuple[Console, io.StringIO]:
 
 
 def walking() -> Snapshot:
-    """Two walks under way, of which one has been checked."""
+    """Two running walks, one of which has been checked."""
     trials = [Walk(width=width, seed=3) for width in (4, 8)]
     work = plan(trials, {}, 100)
     found = Tracker(work, packs(work, 1), "walks", cpus=2)

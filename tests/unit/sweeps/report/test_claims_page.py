@@ -154,8 +154,8 @@ def test_the_page_is_made_again_from_the_results_alone(
 def test_claims_for_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     digest = run(tmp_path, ["solved"] * 20)
     assert call(["claims", "--results", str(tmp_path), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    found = {each["number"]: each for each in told["claims"]}
+    printed = json.loads(capsys.readouterr().out)
+    found = {each["number"]: each for each in printed["claims"]}
     assert found["3e"]["verdict"] == "reproduced"
     assert found["3e"]["table_sha256"] == digest
     assert found["9"]["table_sha256"] == ""
@@ -175,7 +175,7 @@ def test_results_that_came_after_the_table_are_judged(tmp_path: Path) -> None:
     assert found.table == hashlib.sha256(data).hexdigest()
 
 
-def test_a_page_that_cannot_be_written_is_told_with_a_remedy(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_reported_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "claims.md").mkdir()
     with pytest.raises(SweepError, match="another with --results DIR"):
         write_claims(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Before a run goes on, it says what has changed since the sweep began."""
+"""Before a run continues a sweep, it reports what has changed since the sweep began."""
 
 import itertools
 import json

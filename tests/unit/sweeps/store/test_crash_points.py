@@ -58,7 +58,7 @@ def merge(kept: Store) -> None:
     merge_small(kept.parts, TRIAL, above=1)
 
 
-def mend(kept: Store) -> None:
+def set_aside_damage(kept: Store) -> None:
     repair(kept)
 
 
@@ -66,8 +66,8 @@ ACTS: list[tuple[Callable[[Store], None], str | None]] = [
     (commit, None),
     (derive, None),
     (merge, None),
-    (mend, "parts"),
-    (mend, "history"),
+    (set_aside_damage, "parts"),
+    (set_aside_damage, "history"),
 ]
 
 

@@ -386,7 +386,7 @@ def test_a_part_without_a_hash_in_its_name_is_held_to_its_page_checksums(
     assert list(kept.parts.damaged()) == [plain.name]
 
 
-def test_two_parts_that_contradict_each_other_raise_the_alarm(tmp_path: Path) -> None:
+def test_two_parts_that_contradict_each_other_raise_an_error(tmp_path: Path) -> None:
     """In packs of other trials too, whose parts have other names."""
     kept, one = store(tmp_path), trial(0)
     kept.commit([(one, result(one))])

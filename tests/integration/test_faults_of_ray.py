@@ -165,7 +165,7 @@ def test_a_worker_killed_for_memory_fails_one_trial_and_says_why(tmp_path: Path)
     assert done.returncode == 1
     (failure,) = failed_trials(Place(folder.results / "attempts")).values()
     assert "running out of memory" in failure.last.error
-    assert "fewer workers at a time with --cpus" in done.stderr
+    assert "fewer workers with --cpus" in done.stderr
     assert "2 trials: 1 failed, 1 waiting" in done.stderr
     again = folder.sweep(*WITHOUT_RAY)
     assert again.returncode == 0, again.stderr

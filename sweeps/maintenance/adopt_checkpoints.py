@@ -52,11 +52,12 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> Adoption:
         )
     store, kind = chosen.store, chosen.type
     before = read_events(store.attempts)
+    current_ids = {each.ours for each in verified}  # one for each kind of task
     changes = {
         (earlier, each.ours)
         for each in verified
         for earlier in equal_ids(each.made_by, before)
-        if earlier != each.ours
+        if earlier not in current_ids
     }
     if not changes:
         raise SweepError(

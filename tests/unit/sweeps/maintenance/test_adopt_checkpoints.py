@@ -10,6 +10,8 @@ from small import RECURRENT, result
 
 from rnnlab import Trial
 from sweeps.cli import call
+from sweeps.maintenance.adopt_checkpoints import adopt
+from sweeps.maintenance.retrain import Verified
 from sweeps.plan.plan import plan_of
 from sweeps.run.code_changes import changes
 from sweeps.spec.selection import Chosen, Selection, resolve
@@ -166,6 +168,17 @@ def test_a_second_adoption_says_that_all_are_adopted_already_and_writes_nothing(
     said = capsys.readouterr().err
     count = len(begun.trials)
     assert f"adopted already: {count} checkpoints have the current numerics id" in said
+    assert read_events(log) == before
+
+
+def test_ids_of_two_tasks_are_never_adopted_into_each_other(begun: Chosen) -> None:
+    """One earlier id has become two, as where an id is of a task and was of all."""
+    of_two = [Verified("a", "equal", (), EARLIER, each) for each in ("task-1", "task-2")]
+    log = begun.store.attempts
+    adopt(begun, of_two)
+    before = read_events(log)
+    assert {e.earlier for e in before if isinstance(e, Adopted)} == {EARLIER}
+    adopt(begun, of_two)
     assert read_events(log) == before
 
 

@@ -19,8 +19,8 @@ from sweeps.store.trial_id import id_of
 from sweeps.worker.metered_trainer import MeteredTrainer
 from sweeps.worker.training import result_of, training
 
-Verdict = Literal["equal", "different", "not comparable"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+BitVerdict = Literal["equal", "different", "not comparable"]
+BIT_VERDICTS: tuple[BitVerdict, ...] = get_args(BitVerdict)
 Row = dict[str, Any]
 
 
@@ -29,7 +29,7 @@ class Verified:
     """Comparison of one retrained trial."""
 
     trial_id: str
-    verdict: Verdict
+    verdict: BitVerdict
     differences: tuple[str, ...] = ()
     """Columns that differ, with the stored value and the new one."""
     made_by: str = ""

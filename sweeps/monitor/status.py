@@ -1,4 +1,4 @@
-"""How the trials of a sweep stand, from its store and from a run that is going."""
+"""Status of a sweep's trials, from its store and from an active run."""
 
 from collections import Counter
 from dataclasses import asdict, replace
@@ -16,9 +16,9 @@ KINDS = ("solved", "unsolved", "diverged", "failed", "running", "waiting")
 
 
 def status(chosen: Chosen) -> dict[str, Any]:
-    """Count the chosen trials by how they stand at the budget.
+    """Count the chosen trials by their status at the budget.
 
-    Where none is asked for and a run is going, the budget is that of the run.
+    Without a `--budget`, the budget of an active run is used.
 
     Returns:
         What `sweep status --json` prints: each trial is counted once, under one of
@@ -72,16 +72,14 @@ def status(chosen: Chosen) -> dict[str, Any]:
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """Write a status for a person."""
+    """Return a status as lines of text."""
     counts = ", ".join(f"{facts[kind]} {kind}" for kind in KINDS)
     found = [
         f"{facts['sweep']}: {facts['trials']} trials at {facts['budget']:,} updates: {counts}"
     ]
     if trained_to := facts["trained_to"]:
         updates = " to ".join(f"{each:,}" for each in sorted(set(trained_to)))
-        found.append(
-            f"  {facts['trained']} of the others have had {updates} updates already"
-        )
+        found.append(f"  {facts['trained']} of the others already have {updates} updates")
     for each in facts["running_trials"]:
         found.append(
             f"  {each['trial_id'][:SHOWN_DIGITS]}  {each['about']}: update "

@@ -53,15 +53,15 @@ class RaySession:
 
 @contextmanager
 def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
-    """Start a Ray on this machine, or join one, for the time of a run.
+    """Start a Ray on this machine, or join one, for the duration of a run.
 
     Args:
-        setup: How the job is called in the dashboard, how many cores to take, whether to
-            join a Ray.
+        setup: The name of the job in the dashboard, the number of cores, and the Ray to join
+            if any.
         private: A folder that only its owner can enter, for the token.
 
     Raises:
-        SweepError: If no Ray answers at the address, or it lacks what a worker takes.
+        SweepError: If no Ray answers at the address, or it lacks the resources of a worker.
     """
     address, resources = setup.address, setup.resources
     token_file = _make_token(private) if address is None else None

@@ -1,4 +1,4 @@
-"""Forecast a run from what was recorded, or from a pilot; and say how good it was."""
+"""Forecast a run from recorded speeds or from a pilot, and compare it with the outcome."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from sweeps.store.attempts import read_events
 from sweeps.terminal import duration
 
 WORTH_A_PILOT_S = 120.0
-"""A run that may last longer measures first, where nothing is known."""
+"""A run that may last longer is preceded by a pilot if no speed is known."""
 
 
 def forecast(
@@ -23,14 +23,14 @@ def forecast(
     measure: Callable[[], Speeds],
     measure_if_long: bool = False,
 ) -> Estimate | None:
-    """Estimate how long a run takes; None where nothing is known and nothing is measured.
+    """Estimate how long a run takes; return None if no speed is known or measured.
 
     Args:
         chosen: The trials and their results.
-        work: What there is to run.
-        options: `pilot` measures now; `cpus` and `engine` say on what.
+        work: The plan.
+        options: `pilot` measures now; `cpus` and `engine` are used for it.
         measure: Measures speeds on this machine; see `sweeps.worker.pilot`.
-        measure_if_long: Measure unasked where nothing is known and the run may be a long one.
+        measure_if_long: Also measure if no speed is known and the run may be long.
     """
     if not work.to_run:
         return None
@@ -43,13 +43,13 @@ def forecast(
 
 
 def workers(chosen: Chosen, options: RunOptions) -> int:
-    """Return how many trials are trained at a time: as many as the cores allow."""
+    """Return the number of trials trained at a time, limited by the cores."""
     cpus = chosen.type.resources(chosen.trials).cpus
     return max(1, int(options.cores // max(cpus, 1e-9)))
 
 
 def require_cores(chosen: Chosen, options: RunOptions) -> None:
-    """Refuse trials that take more cores each than the run may use; a cluster says so itself.
+    """Reject trials that need more cores than the run may use; a cluster checks this itself.
 
     Raises:
         SweepError: Naming both numbers.
@@ -57,15 +57,15 @@ def require_cores(chosen: Chosen, options: RunOptions) -> None:
     taken = chosen.type.resources(chosen.trials).cpus
     if options.address is None and taken > options.cores:
         raise SweepError(
-            f"A trial takes {taken:g} cores, but the run may use {options.cores}. Ask for less "
-            "in the trials' `cpus`, or for more with --cpus."
+            f"A trial needs {taken:g} cores, but the run may use {options.cores}. Reduce the "
+            "trials' `cpus`, or raise --cpus."
         )
 
 
 def worth_a_pilot(chosen: Chosen, work: Plan, options: RunOptions) -> bool:
-    """Return whether a run may take so long that a pilot is little beside it.
+    """Return whether a run may take so long that a pilot is worthwhile.
 
-    Not on a cluster: this machine is none of those that train there.
+    Not on a cluster: its machines are not this one.
     """
     speeds = assumed(chosen.type, chosen.type.engine(options.engine))
     guess = estimate(work, speeds, workers(chosen, options))
@@ -73,7 +73,7 @@ def worth_a_pilot(chosen: Chosen, work: Plan, options: RunOptions) -> bool:
 
 
 def compared(found: Estimate, took_s: float) -> str:
-    """Write what was predicted against what it took.
+    """Return the predicted and the actual duration as text.
 
     Example:
         >>> compared(Estimate(2000, 1860, 2280, 1.1, 2, False, "a pilot of 4 s"), 2095)
@@ -86,7 +86,7 @@ def compared(found: Estimate, took_s: float) -> str:
 
 
 def plan_line(chosen: Chosen, work: Plan, found: Estimate | None) -> str:
-    """Say a plan in one line, with what it will cost where that is known."""
+    """Describe a plan in one line, with its estimated duration if known."""
     will_take = f"; {found.summary()}" if found else ""
     return (
         f"{chosen.experiment.sweep.name}: {len(work.trials)} trials, {work.done} done, "

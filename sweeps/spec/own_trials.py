@@ -4,12 +4,12 @@ Required of the class: the fields `seed` (unless it needs none) and `check_every
 methods `start`, `advance` and `check`; see `sweeps.spec.trainer.OwnTrial`. Optional, each
 as an attribute, a property or a method:
 
-    outcome(checks)   "solved" or "diverged" to end the trial, None to go on
-    cost              what an update costs, in any unit: for `plan`, and to start long trials first
+    outcome(checks)   "solved" or "diverged" to end the trial, None to continue
+    cost              cost of an update, in any unit: for `plan`, and to start long trials first
     cpus, gpus        cores and GPUs that one trial takes at a time; 1 and 0 without; PyTorch
                       and NumPy compute with as many threads
-    numerics          a string that changes with what decides the numbers; without it the hash
-                      of the file, of the modules it imports beside it, and library versions
+    numerics          a string that changes whenever the numbers may change; default: a hash of
+                      the file, the modules next to it that it imports, and library versions
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ RESERVED = (
 )
 """Columns that every table has."""
 ASSUMED_S = 1e-3
-"""Seconds of an update, where nothing was measured."""
+"""Seconds per update, if nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class OwnTrials:
     headline = None
 
     def __post_init__(self) -> None:
-        """Refuse a class whose instances cannot be trials.
+        """Reject a class whose instances cannot be trials.
 
         Raises:
-            ValueError: Naming what is missing, and how to write it.
+            ValueError: With what is missing, and how to write it.
         """
         name = self.kind.__name__
         if not dataclasses.is_dataclass(self.kind) or not _frozen(self.kind):
@@ -80,8 +80,8 @@ class OwnTrials:
             )
         if taken := sorted(set(columns) & set(RESERVED)):
             raise ValueError(
-                f"{name}.{taken[0]}: every table has a column of that name. Call the field "
-                "something else."
+                f"{name}.{taken[0]}: every table has a column of that name. Rename the "
+                "field."
             )
 
     def cost(self, trial: Any) -> float:
@@ -125,7 +125,7 @@ class OwnTrainer:
     def advance(
         self, trial: Any, state: State, update: int, updates: int
     ) -> tuple[State, int, bool]:
-        """Make so many updates.
+        """Make `updates` updates.
 
         Raises:
             TypeError: If the trial returns no state.
@@ -140,10 +140,10 @@ class OwnTrainer:
         return after, updates, False
 
     def check(self, trial: Any, state: State, update: int) -> Check:
-        """Return what the trial measures, as plain Python values.
+        """Return the measurements of the trial, as plain Python values.
 
         Raises:
-            TypeError: If it is not a dictionary of numbers, strings, truth values and None.
+            TypeError: If it is not a dictionary of numbers, strings, booleans and None.
         """
         with _threads_of(trial):
             measured = trial.check(state)
@@ -159,17 +159,17 @@ class OwnTrainer:
         }
 
     def outcome(self, trial: Any, checks: Sequence[Check]) -> Outcome | None:
-        """Return what the trial's `outcome` says; "diverged" where a number is not finite.
+        """Return the trial's `outcome`; "diverged" if a number is not finite.
 
         Raises:
-            ValueError: If it says something else.
+            ValueError: If `outcome` returns something else.
         """
         decide = getattr(trial, "outcome", None)
         said = decide(checks) if decide is not None else None
         if said not in (None, "solved", "diverged"):
             raise ValueError(
                 f"{type(trial).__name__}.outcome returned {said!r}. Return one of "
-                f'"solved" and "diverged", or None to go on.'
+                f'"solved" and "diverged", or None to continue.'
             )
         if said is None and not all(map(_finite, checks[-1].values())):
             return "diverged"
@@ -178,7 +178,7 @@ class OwnTrainer:
     def summary(
         self, trial: Any, state: State, checks: Sequence[Check], outcome: Outcome
     ) -> Check:
-        """Return what the last check measured."""
+        """Return the measurements of the last check."""
         last = checks[-1] if checks else {}
         return {name: value for name, value in last.items() if name != "update"}
 
@@ -204,8 +204,8 @@ def _plain(kind: str, name: object, value: Any, taken: set[str]) -> Any:
         raise TypeError(f"{kind}.check names a measurement {name!r}. Use strings as names.")
     if name in taken:
         raise TypeError(
-            f"{kind}.check measures {name!r}, but the table has a column of that name "
-            "already. Call the measurement something else."
+            f"{kind}.check measures {name!r}, but the table already has a column of "
+            "that name. Rename the measurement."
         )
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         with suppress(ValueError, RuntimeError):  # more than one entry

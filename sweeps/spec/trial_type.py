@@ -1,4 +1,4 @@
-"""What `sweeps` knows of a type of trials without training any: columns, cost, engines."""
+"""Description of a type of trials, without training any: columns, cost, engines."""
 
 import functools
 from collections.abc import Hashable, Mapping, Sequence
@@ -93,7 +93,7 @@ class TrialType:
         return type_of(type(trial))
 
     def resources(self, trials: Sequence[Any]) -> Resources:
-        """Return what any of some trials takes at most."""
+        """Return the largest resources that any of some trials needs."""
         found = [self.described.resources(trial) for trial in trials]
         return Resources(max(each.cpus for each in found), max(each.gpus for each in found))
 
@@ -116,7 +116,7 @@ class TrialType:
             return engines[0] if engines else None
         if not engines:
             raise SweepError(
-                f"--engine {asked} does nothing: trials of type {self.kind.__name__} have one "
+                f"--engine {asked} has no effect: trials of type {self.kind.__name__} have one "
                 "way to be trained. Leave the option out."
             )
         if asked not in engines:

@@ -103,7 +103,7 @@ class MeteredTrainer:
 
     @contextmanager
     def _printing_kept(self) -> Generator[None]:
-        """Keep what a block prints, the end of it where it is much."""
+        """Keep what a block prints; only the end if it is long."""
         try:
             with redirect_stdout(self.printed), redirect_stderr(self.printed):
                 yield

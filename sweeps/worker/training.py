@@ -46,8 +46,8 @@ def training(
     Yields:
         The position every `chunk_s` seconds, about, and at the end. Closing the iterator
         saves a checkpoint, one that survives a power failure if more than a second of work
-        is in it. Where a trainer raises that works in place, the last checkpoint stays:
-        nobody knows how far the state was changed.
+        is in it. If a trainer that works in place raises, the last checkpoint stays: it
+        is not known how much of the state was changed.
 
     Raises:
         ValueError: If the budget is not a positive multiple of `check_every`.

@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Folder:
             ["run", "figure7", "--where", "__import__('os').system('touch x')"],
             "Compare columns",
         ),
-        (["run", "figure7", "--where", "length < 10"], "No trial of 'figure7' fits"),
+        (["run", "figure7", "--where", "length < 10"], "No trial of 'figure7' matches"),
         (["run", "figure7", "--where", "length < 'ten'"], "which is a number"),
         (["run", "figure7", "--where", "length <"], "cannot be read"),
         (["run", "figure7", "--budget", "0"], "Choose a positive multiple of 2000"),
@@ -40,17 +40,17 @@ def folder(tmp_path: Path) -> Folder:
         ),
         (
             ["run", "figure7", "--dashboard-host", "8.8.8.8"],
-            "--dashboard-host '8.8.8.8' is no address of this machine",
+            "--dashboard-host '8.8.8.8' is not an address of this machine",
         ),
-        (["run", "figure7", "--dashboard-host", "no such host"], "Give 127.0.0.1 to keep"),
-        (["run", "figure7", "--dashboard-host", ""], "is no address of this machine"),
+        (["run", "figure7", "--dashboard-host", "no such host"], "Use 127.0.0.1 to keep"),
+        (["run", "figure7", "--dashboard-host", ""], "is not an address of this machine"),
         (
             ["run", "figure7", "--dashboard-host", "0.0.0.0", "--no-dashboard"],
-            "--dashboard-host does nothing with --no-dashboard",
+            "--dashboard-host has no effect with --no-dashboard",
         ),
         (
             ["run", "figure7", "--dashboard-host", "0.0.0.0", "--address", "h:1"],
-            "--dashboard-host does nothing with --address",
+            "--dashboard-host has no effect with --address",
         ),
         (
             ["run", "figure7", "--engine", "warp"],

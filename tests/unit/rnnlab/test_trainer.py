@@ -105,7 +105,7 @@ def test_interrupted_again_and_again_it_gives_the_same(
     assert_same(swept(one, 30, kept), train(one, budget=30, engine=ENGINE))
 
 
-def test_averages_begin_anew_after_a_check() -> None:
+def test_averages_restart_after_a_check() -> None:
     state, made, _ = TRAINER.advance(SMALL, TRAINER.start(SMALL), 0, 1000)
     assert (made, state["totals"]["updates"]) == (10, 10)
     after, made, _ = TRAINER.advance(SMALL, state, 10, 3)

@@ -32,7 +32,7 @@ def terminal() -> tuple[Console, io.StringIO]:
 
 
 def walking() -> Snapshot:
-    """Two walks under way, of which one has been checked."""
+    """Two running walks, one of which has been checked."""
     trials = [Walk(width=width, seed=3) for width in (4, 8)]
     work = plan(trials, {}, 100)
     found = Tracker(work, packs(work, 1), "walks", cpus=2)
@@ -95,7 +95,7 @@ def test_where_there_is_no_terminal_a_line_is_written_when_a_trial_ends(
 
 def test_it_is_said_that_a_run_is_stopping_and_how_long_it_takes_at_most() -> None:
     snapshot = tracker().snapshot()
-    assert time_left(snapshot) == "time left not known yet"
+    assert time_left(snapshot) == "time left unknown"
     assert time_left(replace(snapshot, eta_s=125.0)) == "at most 2 min 5 s left"
     assert "stopping" in time_left(replace(snapshot, eta_s=125.0, stopping=True))
 

@@ -63,8 +63,8 @@ def test_a_budget_that_is_asked_for_is_kept(results: Path) -> None:
 def test_it_says_how_far_those_have_come_that_are_not_there_yet(results: Path) -> None:
     found = facts(results)
     assert (found["trained"], found["trained_to"]) == (1, [300_000, 300_000])
-    told = lines(found)[1]
-    assert told == "  1 of the others have had 300,000 updates already"
+    second = lines(found)[1]
+    assert second == "  1 of the others already have 300,000 updates"
 
 
 def test_it_says_nothing_of_that_where_all_are_there(results: Path) -> None:

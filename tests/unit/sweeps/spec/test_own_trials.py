@@ -70,7 +70,10 @@ class NoCheck:
             "Mine has no check_every. Add a field such as check_every: int = 100, the upd",
         ),
         *(
-            (made((name, int)), f"Mine.{name}: every table has a column of that name. Call")
+            (
+                made((name, int)),
+                f"Mine.{name}: every table has a column of that name. Rename",
+            )
             for name in RESERVED
         ),
     ],
@@ -216,7 +219,9 @@ def test_a_measurement_is_named_by_a_string(name: Any) -> None:
 
 @pytest.mark.parametrize("name", [*RESERVED, "lr", "check_every"])
 def test_a_measurement_may_not_be_called_as_a_column_that_is_there(name: str) -> None:
-    with pytest.raises(TypeError, match=f"measures '{name}', but the table has a column"):
+    with pytest.raises(
+        TypeError, match=f"measures '{name}', but the table already has a column"
+    ):
         OwnTrainer("cpu").check(script(check={name: 1}), None, 10)
 
 
@@ -328,6 +333,6 @@ def test_an_engine_is_chosen_where_there_are_some() -> None:
     with pytest.raises(UnknownNameError, match="No engine is called 'plane'"):
         RECURRENT.engine("plane")
     with pytest.raises(
-        SweepError, match="--engine plain does nothing: trials of type Walk"
+        SweepError, match="--engine plain has no effect: trials of type Walk"
     ):
         type_of(Walk).engine("plain")

@@ -42,6 +42,10 @@ def status(chosen: Chosen) -> dict[str, Any]:
             counts["running"] += 1
         else:
             counts["failed" if name in failed else "waiting"] += 1
+    beside = sum(each.get("together", 1) - 1 for each in running.values())
+    beside = min(beside, counts["waiting"])
+    counts["running"] += beside
+    counts["waiting"] -= beside
     trained = [work.standings[n].updates for n in waiting & work.standings.keys()]
     used = of_events(read_events(chosen.place / "attempts"))
     used += Efficiency.of(snapshot.get("efficiency"))

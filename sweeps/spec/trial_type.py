@@ -130,9 +130,7 @@ class TrialType:
         self, engine: str | None, trials: Sequence[Any], device: str | None = None
     ) -> Trainer:
         """Return what trains some trials in this process: on a GPU where they ask for one."""
-        return self.described.trainer(
-            engine, self.resources(trials, engine, device).device
-        )
+        return self.described.trainer(engine, self.resources(trials, engine, device).device)
 
     def require_trainable(self, trials: Sequence[Any], engine: str | None) -> None:
         """Refuse an engine that cannot train some trials.

@@ -130,7 +130,7 @@ def _advance(one: InTraining, chunk: int, chunk_s: float) -> int:
         one.trial, position.state, position.update, asked
     )
     after = moved(position, state, made, diverged)
-    if check_due(one.trial, position, after):
+    if check_due(one.trial, position.update, after):
         measured = trainer.check(one.trial, state, after.update)
         after = checked(after, measured)
     one.position, one.spoiled = after, False
@@ -144,9 +144,9 @@ def moved(position: Position, state: Any, made: int, diverged: bool) -> Position
     return replace(position, state=state, update=update, diverged=diverged)
 
 
-def check_due(trial: Any, before: Position, after: Position) -> bool:
-    """Return whether the updates from one position to another ended on a check."""
-    made = after.update - before.update
+def check_due(trial: Any, update: int, after: Position) -> bool:
+    """Return whether the updates from `update` to a position ended on a check."""
+    made = after.update - update
     return made > 0 and not after.diverged and after.update % trial.check_every == 0
 
 

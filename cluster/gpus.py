@@ -3,6 +3,7 @@
 On a machine without a GPU nothing is started: the command is not there.
 """
 
+import functools
 import os
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ def gpus() -> list[Gpu]:
     return _visible(found, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
+@functools.cache
 def _asked(command: str) -> list[Gpu]:
     """Ask `nvidia-smi`; without a working driver it knows of none."""
     query = [f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits"]

@@ -16,7 +16,7 @@ import tyro
 
 from sweeps.errors import SweepError
 from sweeps.exit_codes import INTERRUPTED, USAGE
-from sweeps.plan.forecast import forecast, plan_line, workers
+from sweeps.plan.forecast import forecast, plan_line, unused_gpus, workers
 from sweeps.plan.plan import plan_of
 from sweeps.plan.speeds import Speeds
 from sweeps.spec.experiment_file import load_experiment, names
@@ -63,6 +63,8 @@ class Plan:
     """Measure for some seconds how fast trials train here."""
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Cores to plan for; without it, every core of this machine."""
+    gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """GPUs to plan for, where the engine takes one; without it, every GPU of this machine."""
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """What trains, where the trials have several engines."""
     json: Json = False
@@ -70,7 +72,9 @@ class Plan:
 
     def __call__(self) -> int:
         """Print the plan."""
-        options = RunOptions(cpus=self.cpus, pilot=self.pilot, engine=self.engine)
+        options = RunOptions(
+            cpus=self.cpus, gpus=self.gpus, pilot=self.pilot, engine=self.engine
+        )
         options.require_possible()
         chosen = resolve(self.selection)
         engine = chosen.type.engine(options.engine)
@@ -80,7 +84,8 @@ class Plan:
             from sweeps.worker.pilot import pilot
 
             code = UserCode.of(chosen.experiment)
-            return pilot(work, engine, workers(chosen, options), code)
+            device = options.asked_device
+            return pilot(work, engine, workers(chosen, options), code, device=device)
 
         found = forecast(chosen, work, options, measure=measure)
         facts = {
@@ -94,6 +99,8 @@ class Plan:
             "to_run_ids": [id_of(trial) for trial in work.to_run],
         }
         lines = [plan_line(chosen, work, found)]
+        if unused := unused_gpus(chosen, work, options):
+            lines.append(unused)
         if found is None and work.to_run:
             lines.append("nothing is known of its speed yet: --pilot measures it")
         _print(facts, lines, self.json)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+from cluster.gpus import gpus
 from sweeps.errors import SweepError
 from sweeps.plan.estimate import Estimate, estimate
 from sweeps.plan.plan import Plan
 from sweeps.plan.speeds import Speeds, assumed, recorded
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
+from sweeps.spec.trial_type import Resources
 from sweeps.store.attempts import read_events
 from sweeps.terminal import duration
 
@@ -39,27 +41,100 @@ def forecast(
         measure_if_long and not speeds and worth_a_pilot(chosen, work, options)
     ):
         speeds = measure()
-    return estimate(work, speeds, workers(chosen, options)) if speeds else None
+    if not speeds:
+        return None
+    needs = resources(chosen, options)
+    return estimate(work, speeds, workers(chosen, options), resources=needs)
+
+
+def resources(chosen: Chosen, options: RunOptions) -> Resources:
+    """Return what a worker takes."""
+    engine = chosen.type.engine(options.engine)
+    return chosen.type.resources(chosen.trials, engine, options.asked_device)
 
 
 def workers(chosen: Chosen, options: RunOptions) -> int:
-    """Return how many trials are trained at a time: as many as the cores allow."""
-    cpus = chosen.type.resources(chosen.trials).cpus
-    return max(1, int(options.cores // max(cpus, 1e-9)))
+    """Return how many workers train at a time: as many as cores and GPUs allow."""
+    needs = resources(chosen, options)
+    by_cores = int(options.cores // max(needs.cpus, 1e-9))
+    if not needs.gpus:
+        return max(1, by_cores)
+    there = options.gpus or len(gpus())
+    return max(1, min(by_cores, int(there / needs.gpus + 1e-9)))
 
 
-def require_cores(chosen: Chosen, options: RunOptions) -> None:
-    """Refuse trials that take more cores each than the run may use; a cluster says so itself.
+def require_resources(chosen: Chosen, options: RunOptions) -> None:
+    """Refuse what this machine cannot do; a cluster says itself what it lacks.
 
     Raises:
-        SweepError: Naming both numbers.
+        SweepError: Naming what is asked for, what is there, and what to do.
     """
-    taken = chosen.type.resources(chosen.trials).cpus
-    if options.address is None and taken > options.cores:
+    engine, needs = chosen.type.engine(options.engine), resources(chosen, options)
+    _require_device(chosen, options, needs)
+    if options.address is None and needs.cpus > options.cores:
         raise SweepError(
-            f"A trial takes {taken:g} cores, but the run may use {options.cores}. Ask for less "
-            "in the trials' `cpus`, or for more with --cpus."
+            f"A trial takes {needs.cpus:g} cores, but the run may use {options.cores}. Ask for "
+            "less in the trials' `cpus`, or for more with --cpus."
         )
+    if options.address is None and needs.gpus:
+        _require_gpus(max(needs.gpus, options.gpus or 0), options.cores)
+    chosen.type.require_trainable(chosen.trials, engine)
+
+
+def _require_device(chosen: Chosen, options: RunOptions, needs: Resources) -> None:
+    """Refuse a device that nothing would be put on.
+
+    Raises:
+        SweepError: Naming the option.
+    """
+    asked = options.asked_device
+    if asked is None or asked == needs.device:
+        return
+    words = f"--device {options.device}" if options.device else f"--gpus {options.gpus}"
+    engines = chosen.type.described.engines
+    others = [
+        each
+        for each in engines
+        if chosen.type.resources(chosen.trials, each, asked).device == asked
+    ]
+    remedy = (
+        f"Choose another with --engine: {' or '.join(others)}."
+        if others
+        else "Give its class an attribute `gpus`, the GPUs that a trial takes."
+    )
+    which = f"the engine {chosen.type.engine(options.engine)}" if engines else "the trial"
+    raise SweepError(f"{words} does nothing: {which} computes on {needs.device}. {remedy}")
+
+
+def _require_gpus(wanted: float, cores: int) -> None:
+    there = gpus()
+    if wanted <= len(there):
+        return
+    names = f" ({', '.join(each.name for each in there)})" if there else ""
+    raise SweepError(
+        f"The run takes {wanted:g} GPUs, but this machine has {len(there) or 'none'}{names}, "
+        f"and {cores} cores. Ask for what is here, or run where there are more; `sweep doctor` "
+        "shows what is found."
+    )
+
+
+def unused_gpus(chosen: Chosen, work: Plan, options: RunOptions) -> str | None:
+    """Say what the GPUs of this machine would bring, where the run does not use them."""
+    kind, asked = chosen.type, options.asked_device
+    of_gpu = [e for e in kind.described.engines if kind.resources(work.trials, e).gpus]
+    if options.address or not of_gpu or not work.to_run or resources(chosen, options).gpus:
+        return None
+    there = [] if asked else gpus()
+    if not there:
+        return None
+    engine = of_gpu[0]
+    needs = kind.resources(work.trials, engine)
+    found = estimate(work, assumed(kind, engine), len(there), resources=needs)
+    count = f"{len(there)} GPU{'s' * (len(there) > 1)} ({there[0].name})"
+    return (
+        f"{count} here not used: --engine {engine} would, and take about "
+        f"{duration(found.seconds)} at the speed of an H100"
+    )
 
 
 def worth_a_pilot(chosen: Chosen, work: Plan, options: RunOptions) -> bool:
@@ -68,7 +143,8 @@ def worth_a_pilot(chosen: Chosen, work: Plan, options: RunOptions) -> bool:
     Not on a cluster: this machine is none of those that train there.
     """
     speeds = assumed(chosen.type, chosen.type.engine(options.engine))
-    guess = estimate(work, speeds, workers(chosen, options))
+    needs = resources(chosen, options)
+    guess = estimate(work, speeds, workers(chosen, options), resources=needs)
     return options.address is None and guess.seconds > WORTH_A_PILOT_S
 
 

@@ -29,8 +29,16 @@ from sweeps.monitor.snapshot import read_snapshot
 from sweeps.monitor.tracker import Tracker
 from sweeps.on_ray.scheduler import on_ray
 from sweeps.plan.estimate import Estimate
-from sweeps.plan.forecast import compared, forecast, plan_line, require_cores, workers
-from sweeps.plan.packs import Pack, packs, packs_by_time
+from sweeps.plan.forecast import (
+    compared,
+    forecast,
+    plan_line,
+    require_resources,
+    resources,
+    unused_gpus,
+    workers,
+)
+from sweeps.plan.packs import Pack, packs, packs_by_time, packs_for_slots
 from sweeps.plan.plan import Plan
 from sweeps.plan.retry import left_out, plan_to_run
 from sweeps.plan.speeds import Speeds, assumed, recorded
@@ -42,6 +50,7 @@ from sweeps.run.provenance import circumstances
 from sweeps.spec.run_options import CONFIG, RunOptions, is_loopback
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.spec.trainer import Trainer
+from sweeps.spec.trial_type import Resources
 from sweeps.spec.user_code import UserCode
 from sweeps.store.attempts import Attempts, next_run, read_events
 from sweeps.store.events import Ended, Event, Session
@@ -101,7 +110,7 @@ def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
     words.run.require_possible()
     chosen = resolve(words.selection)
     engine = chosen.type.engine(words.run.engine)
-    require_cores(chosen, words.run)
+    require_resources(chosen, words.run)
     store = chosen.store
     for line in repair(store):
         say(line)
@@ -115,7 +124,8 @@ def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
     if not work.to_run:
         say("nothing to train")
         return finish(chosen)
-    trainer = None if stop.asked else prepare(chosen, engine, stop)
+    device = words.run.asked_device
+    trainer = None if stop.asked else prepare(chosen, engine, device, stop)
     if trainer is None:
         return INTERRUPTED
     began_at = time.monotonic()
@@ -146,10 +156,14 @@ def _say_plan(
     """Say what will be trained, how long it takes, and who else trains there."""
 
     def measure() -> Speeds:
-        return pilot(work, engine, workers(chosen, options), code)
+        return pilot(
+            work, engine, workers(chosen, options), code, device=options.asked_device
+        )
 
     predicted = forecast(chosen, work, options, measure=measure, measure_if_long=True)
     say(plan_line(chosen, work, predicted))
+    if unused := unused_gpus(chosen, work, options):
+        say(unused)
     for line in left_out(work, options.max_failures):
         say(line)
     other = read_snapshot(chosen.place)
@@ -162,7 +176,9 @@ def _say_plan(
     return predicted
 
 
-def prepare(chosen: Chosen, engine: str | None, stop: Stop) -> Trainer | None:
+def prepare(
+    chosen: Chosen, engine: str | None, device: str | None, stop: Stop
+) -> Trainer | None:
     """Let the engine compile what it must, before workers start; None where interrupted.
 
     Raises:
@@ -170,7 +186,7 @@ def prepare(chosen: Chosen, engine: str | None, stop: Stop) -> Trainer | None:
     """
     try:
         with _interruptible(stop):
-            return chosen.type.trainer(engine, chosen.trials)
+            return chosen.type.trainer(engine, chosen.trials, device)
     except OSError as error:
         raise SweepError(str(error)) from None
     return None
@@ -226,6 +242,11 @@ class Run:
         """Cut the work into packs, by number or by how long its trials last."""
         if self.options.pack is not None:
             return packs(self.work, self.options.pack)
+        slots = self._resources.slots
+        if slots > 1 and self.options.address and not self.options.gpus:
+            return packs(self.work, 2 * slots)  # for nobody knows how many workers
+        if slots > 1:
+            return packs_for_slots(self.work, self._workers)
         found = recorded(before, self.work.trials)
         speeds = found or assumed(self.chosen.type, self.engine)
         return packs_by_time(self.work, speeds.typical, self._workers)
@@ -258,7 +279,7 @@ class Run:
             self.engine,
             self.attempts.run,
             self.known,
-            self.chosen.type.resources(self.work.to_run),
+            self._resources,
         )
 
     def _setup(self, count: int) -> Setup:
@@ -272,8 +293,8 @@ class Run:
                 "trials": str(len(self.work.to_run)),
             },
             workers=min(self._workers, count),
-            limited=options.cpus is not None,
-            resources=self.chosen.type.resources(self.work.to_run),
+            limited=options.cpus is not None or options.gpus is not None,
+            resources=self._resources,
             address=options.address,
             dashboard=None if options.no_dashboard else options.dashboard_host,
             offspring=self.stop.offspring,
@@ -286,6 +307,10 @@ class Run:
         again = sweep_command("run", *words)
         say(f"{why}: the run ends here. Nothing committed is lost; go on with\n  {again}")
         self.stop.end_at_once(LOST)
+
+    @property
+    def _resources(self) -> Resources:
+        return resources(self.chosen, self.options)
 
     @property
     def _workers(self) -> int:

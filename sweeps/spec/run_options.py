@@ -24,6 +24,10 @@ class RunOptions:
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Cores to use; a trial takes one, unless its type says otherwise. Default: all."""
 
+    gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """GPUs to use, where the engine or the trials ask for one. Default: all. With `--engine
+    plain` it makes PyTorch train on a GPU."""
+
     pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials that a worker trains in one go; without it, some seconds' worth."""
 
@@ -31,8 +35,13 @@ class RunOptions:
     """Measure for some seconds first, and say how long the run will take."""
 
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """What trains, where the trials have several engines. Default: the fastest. Recurrent
-    networks have fused_cpu and plain, which is slower and easy to read."""
+    """What trains, where the trials have several engines. Default: the fastest on cores.
+    Recurrent networks have fused_cpu, fused_gpu, which trains hundreds at once on a GPU, and
+    plain, which is slower and easy to read."""
+
+    device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Where PyTorch computes, as it names it: cpu, cuda, mps, xpu. Default: cpu, or cuda where
+    GPUs are asked for."""
 
     max_failures: Annotated[int, tyro.conf.arg(metavar="N")] = 3
     """How many attempts at a trial may fail, over all runs, before it is left out."""
@@ -60,6 +69,10 @@ class RunOptions:
         """
         if self.cpus is not None and self.cpus < 1:
             raise SweepError(f"--cpus must be at least 1, got {self.cpus}.")
+        if self.gpus is not None and self.gpus < 1:
+            raise SweepError(
+                f"--gpus must be at least 1, got {self.gpus}. To train on cores, leave it out."
+            )
         if self.pack is not None and self.pack < 1:
             raise SweepError(f"--pack must be at least 1, got {self.pack}.")
         if self.max_failures < 1:
@@ -104,6 +117,11 @@ class RunOptions:
                 f"({error}). Give {LOOPBACK} to keep the dashboard to yourself, or 0.0.0.0 "
                 "to let other machines reach it."
             ) from None
+
+    @property
+    def asked_device(self) -> str | None:
+        """The device that the user asked for, by its name or by asking for GPUs."""
+        return self.device or ("cuda" if self.gpus else None)
 
     @property
     def cores(self) -> int:

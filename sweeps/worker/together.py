@@ -111,7 +111,6 @@ class Together:
     """Return the checkpoints of a trial."""
     listener: Listener
     chunk_s: float = CHUNK_S
-    checkpoint_every_s: float = CHECKPOINT_EVERY_S
     lanes: list[Lane] = field(default_factory=list[Lane])
     """The trials in training."""
     made: int = 0
@@ -152,8 +151,8 @@ class Together:
                     each.leave()
 
     def _fill(self, waiting: Iterator[Any]) -> None:
-        """Start trials until no place is free."""
-        while len(self.lanes) < self.trainer.slots:
+        """Start trials until no place is free; one whose last check is made needs none."""
+        while sum(lane.left > 0 for lane in self.lanes) < self.trainer.slots:
             trial = next(waiting, None)
             if trial is None:
                 return
@@ -280,7 +279,7 @@ class Together:
         most = self._save_s * len(self.lanes) / SAVING_SHARE
         for lane in self.lanes:
             before, began = lane.saved_at, time.monotonic()
-            lane.save_after(max(self.checkpoint_every_s, most))
+            lane.save_after(max(CHECKPOINT_EVERY_S, most))
             if lane.saved_at != before:
                 self._save_s = time.monotonic() - began
 
@@ -291,8 +290,8 @@ class Pace:
 
     call_s: float
     """Seconds of a call at most, about."""
-    most: float = 0.0
-    """Work of a trial in a call at most; 0 before the first call."""
+    most: float | None = None
+    """Work of a trial in a call at most; None before the first call."""
     per_work_s: float = 0.0
     """Seconds that a unit of work took in the last call."""
 
@@ -304,7 +303,7 @@ class Pace:
             costs: Cost of an update of each trial.
         """
         work = [n * each for n, each in zip(left, costs, strict=True)]
-        most = self.most or FIRST_CHUNK * max(costs)
+        most = FIRST_CHUNK * max(costs) if self.most is None else self.most
         overhead = OVERHEAD_S / self.per_work_s if self.per_work_s else 0.0
         chosen = best_work(work, most, overhead)
         return [

@@ -195,6 +195,8 @@ class RecurrentTrainer:
         self._many = engine if isinstance(engine, ManyEngine) else None
         self._references: dict[Trial, Training] = {}
         """What thresholds are measured on, under way."""
+        self._unsolved: dict[Trial, tuple[int, Mapping[str, Any] | None]] = {}
+        """How many checks of a trial were seen that did not solve it, and the last of them."""
         self._lock = threading.Lock()
         """Held by what limits the threads of linear algebra: a setting of the process."""
 
@@ -308,8 +310,17 @@ class RecurrentTrainer:
             return _columns(check(trial, from_tree(state, update), known))
 
     def outcome(self, trial: Trial, checks: Sequence[Mapping[str, Any]]) -> Outcome | None:
-        """Return "solved" if the last check met the trial's `stop` rule, else None."""
-        return "solved" if is_solved(trial, _checks(checks[-1:])) else None
+        """Return "solved" if a check met the trial's `stop` rule, else None.
+
+        Asked after each check, it looks only at those that it has not seen before.
+        """
+        seen, last = self._unsolved.get(trial, (0, None))
+        if seen > len(checks) or (seen and checks[seen - 1] is not last):
+            seen = 0
+        if is_solved(trial, _checks(checks[seen:])):
+            return "solved"
+        self._unsolved[trial] = (len(checks), checks[-1] if checks else None)
+        return None
 
     def summary(
         self,

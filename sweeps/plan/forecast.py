@@ -119,20 +119,20 @@ def _require_gpus(wanted: float, cores: int) -> None:
 
 
 def unused_gpus(chosen: Chosen, work: Plan, options: RunOptions) -> str | None:
-    """Say what the GPUs of this machine would bring, where the run does not use them."""
-    kind, asked = chosen.type, options.asked_device
-    of_gpu = [e for e in kind.described.engines if kind.resources(work.trials, e).gpus]
-    if options.address or not of_gpu or not work.to_run or resources(chosen, options).gpus:
+    """Say what the GPUs of this machine would bring, where a run does not use them."""
+    if options.address or options.asked_device or not work.to_run:
         return None
-    there = [] if asked else gpus()
-    if not there:
+    kind = chosen.type
+    needs = {each: kind.resources(chosen.trials, each) for each in kind.described.engines}
+    engine = next((each for each, takes in needs.items() if takes.gpus), None)
+    there = gpus() if engine and not resources(chosen, options).gpus else []
+    if engine is None or not there:
         return None
-    engine = of_gpu[0]
-    needs = kind.resources(work.trials, engine)
-    found = estimate(work, assumed(kind, engine), len(there), resources=needs)
-    count = f"{len(there)} GPU{'s' * (len(there) > 1)} ({there[0].name})"
+    speeds = assumed(kind, engine)
+    found = estimate(work, speeds, len(there), resources=needs[engine])
+    count = "1 GPU" if len(there) == 1 else f"{len(there)} GPUs"
     return (
-        f"{count} here not used: --engine {engine} would, and take about "
+        f"not used: {count} ({there[0].name}). With --engine {engine} the run takes about "
         f"{duration(found.seconds)} at the speed of an H100"
     )
 

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import sys
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,13 +54,15 @@ class Walkers:
         return 1e-5
 
     def resources(self, trial: Walker, engine: str | None, device: str | None) -> Resources:
-        return Resources(1, 1, SLOTS, "cuda") if engine == "gpu" else Resources()
+        if engine == "core":
+            return Resources()
+        return Resources(1, 1, SLOTS, "cuda")
 
     def refuses(self, trial: Walker, engine: str | None) -> str | None:
         return None
 
     def trainer(self, engine: str | None, device: str) -> "WalkTrainer":
-        return WalkTrainer(SLOTS if engine == "gpu" else 1, device)
+        return WalkTrainer(1 if engine == "core" else SLOTS, device)
 
 
 @dataclass
@@ -124,6 +127,8 @@ class WalkTrainer:
         updates: Sequence[int],
     ) -> list[tuple[State, int, bool]]:
         assert len(trials) <= self.slots
+        if self.device == "cuda" and not self.calls:
+            sys.stdout.write(f"GPU {os.environ.get('CUDA_VISIBLE_DEVICES')}\n")
         seeds = [trial.seed for trial in trials]
         self.calls.append(list(zip(seeds, made, updates, strict=True)))
         each = zip(trials, states, made, updates, strict=True)

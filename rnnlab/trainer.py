@@ -9,6 +9,7 @@ import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from rnnlab.engines import DEFAULT, ENGINES, GPU_ENGINES, Engine, choose
@@ -174,6 +175,12 @@ class RecurrentTrials:
                 "Install it with `pip install 'rnnlab[gpu]'`."
             )
         return None
+
+    def caches(self) -> Mapping[str, Path]:
+        """Return the folder of compiled code."""
+        from rnnlab.code_cache import base
+
+        return {"compiled code": base()}
 
     def trainer(self, engine: str | None, device: str) -> "RecurrentTrainer":
         """Build the engine; may have to compile."""

@@ -274,7 +274,29 @@ class Clean:
         return 0
 
 
-Verbs = List | Plan | Run | Status | Show | Draw | Claims | Verify | Merge | Clean
+@dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """What a run finds here: cores, memory, GPUs, versions, caches, disks, ports."""
+
+    results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
+    """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print what is found."""
+        from sweeps.report.doctor import doctor, lines
+
+        kinds = [load_experiment(name).sweep.type for name in names()]
+        caches = {
+            name: path for kind in kinds for name, path in kind.described.caches().items()
+        }
+        facts = doctor(self.results, caches)
+        _print(facts, lines(facts), self.json)
+        return 0
+
+
+Verbs = List | Plan | Run | Status | Show | Draw | Claims | Verify | Merge | Clean | Doctor
 
 
 def main() -> None:

@@ -55,7 +55,11 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> int:
             "today. Checkpoints of others need finished trials of theirs; a larger --sample "
             "may find some."
         )
-    trainers = {each: kind.trainer(each, chosen.trials) for each in kind.described.engines}
+    trainers = {
+        each: kind.trainer(each, chosen.trials)
+        for each in kind.described.engines
+        if kind.possible_here(chosen.trials, each)
+    }
 
     def ids(trial: Any) -> list[str]:
         own = trainers or {None: kind.trainer(None, chosen.trials)}

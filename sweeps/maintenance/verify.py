@@ -111,6 +111,8 @@ def sample(
 
 def _numerics(chosen: Chosen, trial: Any, row: Row) -> tuple[str, str]:
     """Return the numerics id of a row, and that which its engine has today."""
+    if not chosen.type.possible_here([trial], row["engine"]):
+        return row["numerics_id"], ""
     trainer = chosen.type.trainer(row["engine"], [trial])
     return row["numerics_id"], trainer.numerics_id(trial)
 

@@ -17,6 +17,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sweeps.spec.own_numerics import own_numerics_id
@@ -106,6 +107,10 @@ class OwnTrials:
     def refuses(self, trial: Any, engine: str | None) -> str | None:
         """Return None: the trial trains itself."""
         return None
+
+    def caches(self) -> Mapping[str, Path]:
+        """Return none: nothing is compiled."""
+        return {}
 
     def trainer(self, engine: str | None, device: str) -> "OwnTrainer":
         """Return what trains such trials."""

@@ -3,8 +3,10 @@
 import functools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, cast
 
+from cluster.gpus import gpus
 from sweeps.errors import SweepError, UnknownNameError
 from sweeps.spec.trainer import Trainer
 from sweeps.store.columns import Columns, ColumnType
@@ -79,6 +81,10 @@ class Described(Protocol):
         """Return why an engine cannot train a trial here, and what to do; None: it can."""
         ...
 
+    def caches(self) -> Mapping[str, Path]:
+        """Return the folders of compiled code of its engines, by name."""
+        ...
+
     def trainer(self, engine: str | None, device: str) -> Trainer:
         """Return what trains such trials in this process; may have to compile."""
         ...
@@ -141,6 +147,13 @@ class TrialType:
         reasons = (self.described.refuses(trial, engine) for trial in trials)
         if reason := next(filter(None, reasons), None):
             raise SweepError(reason)
+
+    def possible_here(self, trials: Sequence[Any], engine: str | None) -> bool:
+        """Return whether this machine has what an engine needs to train some trials."""
+        if engine is None or not self.resources(trials, engine).gpus:
+            return True
+        refused = any(self.described.refuses(trial, engine) for trial in trials)
+        return bool(gpus()) and not refused
 
     def engine(self, asked: str | None) -> str | None:
         """Return the engine to use.

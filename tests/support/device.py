@@ -61,6 +61,9 @@ class Walkers:
     def refuses(self, trial: Walker, engine: str | None) -> str | None:
         return None
 
+    def caches(self) -> Mapping[str, Path]:
+        return {}
+
     def trainer(self, engine: str | None, device: str) -> "WalkTrainer":
         return WalkTrainer(1 if engine == "core" else SLOTS, device)
 

@@ -93,13 +93,12 @@ def test_there_are_as_many_workers_as_gpus_and_cores_allow(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("no_gpu")
-@pytest.mark.parametrize("words", [{}, {"gpus": 1}, {"gpus": 3}])
+@pytest.mark.parametrize("asked", [None, 1, 3])
 def test_an_engine_that_needs_a_gpu_is_refused_where_there_is_none(
-    tmp_path: Path, words: dict[str, int]
+    tmp_path: Path, asked: int | None
 ) -> None:
-    said = refusal(tmp_path, RunOptions(cpus=2, engine="fused_gpu", **words))
-    wanted = words.get("gpus", 1)
-    assert f"The run takes {wanted} GPUs, but this machine has none, and 2 cores." in said
+    said = refusal(tmp_path, RunOptions(cpus=2, engine="fused_gpu", gpus=asked))
+    assert f"The run takes {asked or 1} GPUs, but this machine has none, and 2 cores." in said
     assert "sweep doctor" in said
 
 

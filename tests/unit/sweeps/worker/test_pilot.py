@@ -41,7 +41,7 @@ def test_what_is_compiled_late_is_compiled_before(monkeypatch: pytest.MonkeyPatc
     late, ready = CompiledLate(), list[set[str]]()
     timed = pilot.seconds_per_update
 
-    def chosen(_: str) -> Plain:
+    def chosen(_: str, device: str) -> Plain:
         return late
 
     def watched(of: Trial, trainer: Trainer, slice_s: float) -> float | None:

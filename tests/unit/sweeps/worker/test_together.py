@@ -146,8 +146,7 @@ def test_stopped_in_the_middle_and_resumed_it_gives_the_same_bytes(
 ) -> None:
     kept = store(tmp_path / "stopped", Walker)
     reports = training(kept, WalkTrainer(), WALKERS)
-    for _, last in zip(range(after), reports, strict=False):
-        made = last.made
+    made = [next(reports).made for _ in range(after)][-1]
     reports.close()
     again = list(training(kept, WalkTrainer(SLOTS - 1), WALKERS))[-1].made
     whole, _, all_at_once = run(tmp_path / "whole", SLOTS)

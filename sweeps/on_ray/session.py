@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.gpus import gpus
 from sweeps.environment import for_children
 from sweeps.errors import SweepError
 from sweeps.on_ray.watchdog import watchdog
@@ -151,9 +152,10 @@ def _start(setup: Setup) -> dict[str, Any]:
     """Return how to start a Ray on this machine."""
     os.environ.pop("RAY_ADDRESS", None)
     resources = setup.resources
-    taken = math.ceil(setup.workers * resources.gpus)
+    wanted = math.ceil(setup.workers * resources.gpus)
+    there = len(gpus()) if wanted else 0
     return {
-        **({"num_gpus": taken} if taken else {}),
+        **({"num_gpus": min(wanted, there)} if there else {}),  # else Ray looks for others
         "address": "local",
         "num_cpus": max(1, math.ceil(setup.workers * resources.cpus)),
         "include_dashboard": setup.dashboard is not None,

@@ -60,7 +60,9 @@ def workers(chosen: Chosen, options: RunOptions) -> int:
     if not needs.gpus:
         return max(1, by_cores)
     there = options.gpus or len(gpus())
-    return max(1, min(by_cores, int(there / needs.gpus + 1e-9)))
+    if not there and not chosen.type.described.engines:
+        return max(1, by_cores)  # Ray may find GPUs of another make
+    return max(1, min(by_cores, int(max(1, there) / needs.gpus + 1e-9)))
 
 
 def require_resources(chosen: Chosen, options: RunOptions) -> None:
@@ -76,7 +78,8 @@ def require_resources(chosen: Chosen, options: RunOptions) -> None:
             f"A trial takes {needs.cpus:g} cores, but the run may use {options.cores}. Ask for "
             "less in the trials' `cpus`, or for more with --cpus."
         )
-    if options.address is None and needs.gpus:
+    asked = engine is not None or options.gpus is not None  # else Ray may find others
+    if options.address is None and needs.gpus and asked:
         _require_gpus(max(needs.gpus, options.gpus or 0), options.cores)
     chosen.type.require_trainable(chosen.trials, engine)
 

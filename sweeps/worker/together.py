@@ -329,9 +329,9 @@ def best_work(work: Sequence[float], most: float, overhead: float) -> float:
         overhead: What a call takes beside, in the unit of work.
 
     Example:
-        >>> best_work([50, 100, 100, 100], most=1000, overhead=1)
+        >>> best_work([50, 100, 100, 100], most=1000, overhead=100)
         100.0
-        >>> best_work([90, 100, 100, 100], most=95, overhead=1)
+        >>> best_work([90, 100, 100, 100], most=95, overhead=100)
         95.0
     """
     left = np.asarray(work, dtype=float)

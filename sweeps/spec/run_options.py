@@ -25,8 +25,7 @@ class RunOptions:
     """Cores to use; a trial takes one, unless its type says otherwise. Default: all."""
 
     gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """GPUs to use, where the engine or the trials ask for one. Default: all. With `--engine
-    plain` it makes PyTorch train on a GPU."""
+    """GPUs to use, where one is needed."""
 
     pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials that a worker trains in one go; without it, some seconds' worth."""
@@ -35,13 +34,10 @@ class RunOptions:
     """Measure for some seconds first, and say how long the run will take."""
 
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """What trains, where the trials have several engines. Default: the fastest on cores.
-    Recurrent networks have fused_cpu, fused_gpu, which trains hundreds at once on a GPU, and
-    plain, which is slower and easy to read."""
+    """What trains: fused_cpu, fused_gpu (hundreds of trials at once on a GPU), or plain (slow, easy to read). Default: the fastest on cores."""
 
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """Where PyTorch computes, as it names it: cpu, cuda, mps, xpu. Default: cpu, or cuda where
-    GPUs are asked for."""
+    """PyTorch's device: cuda, mps, xpu."""
 
     max_failures: Annotated[int, tyro.conf.arg(metavar="N")] = 3
     """How many attempts at a trial may fail, over all runs, before it is left out."""

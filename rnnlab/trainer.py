@@ -369,7 +369,7 @@ class RecurrentTrainer:
 
 def as_tree(state: State) -> dict[str, Any]:
     """Return a state as a dictionary of arrays and numbers."""
-    return {**state.parameters._asdict(), "totals": asdict(state.totals)}
+    return {**state.parameters._asdict(), "totals": dict(vars(state.totals))}
 
 
 def from_tree(tree: Mapping[str, Any], update: int) -> State:

@@ -42,8 +42,8 @@ def status(chosen: Chosen) -> dict[str, Any]:
             counts["running"] += 1
         else:
             counts["failed" if name in failed else "waiting"] += 1
-    beside = sum(each.get("together", 1) - 1 for each in running.values())
-    beside = min(beside, counts["waiting"])
+    others = (r.get("together", 1) - 1 for name, r in running.items() if name in waiting)
+    beside = min(sum(others), counts["waiting"])  # their names are not in the snapshot
     counts["running"] += beside
     counts["waiting"] -= beside
     trained = [work.standings[n].updates for n in waiting & work.standings.keys()]

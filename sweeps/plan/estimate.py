@@ -19,7 +19,7 @@ from sweeps.statistics import Survival, kaplan_meier
 from sweeps.store.columns import flat
 from sweeps.store.standing import Standing
 from sweeps.store.trial_id import id_of
-from sweeps.terminal import duration
+from sweeps.terminal import counted, duration
 
 REPLICATES = 3
 """Fewer observations of a cell than this say less than those of the whole sweep."""
@@ -81,9 +81,8 @@ class Estimate:
             >>> Estimate(2700, 2600, 2900, 0.75, 1, False, "a pilot of 4 s", 1, 0.75).summary()
             'about 45 min 0 s (43 min 20 s to 48 min 20 s) on 1 GPU, 0.75 GPU-hours (from a pilot of 4 s)'
         """
-        many = f"{self.gpus:g} GPU{'s' * (self.gpus > 1)}"
         where, hours, unit = (
-            (many, self.gpu_hours, "GPU")
+            (counted(self.gpus, "GPU"), self.gpu_hours, "GPU")
             if self.gpus
             else (f"{self.cpus} cores", self.core_hours, "core")
         )

@@ -11,7 +11,7 @@ from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
 from sweeps.spec.trial_type import Resources
 from sweeps.store.attempts import read_events
-from sweeps.terminal import duration
+from sweeps.terminal import counted, duration
 
 WORTH_A_PILOT_S = 120.0
 """A run that may last longer measures first, where nothing is known."""
@@ -115,7 +115,7 @@ def _require_gpus(wanted: float, cores: int) -> None:
         return
     names = f" ({', '.join(each.name for each in there)})" if there else ""
     raise SweepError(
-        f"The run takes {wanted:g} GPUs, but this machine has {len(there) or 'none'}{names}, "
+        f"The run takes {counted(wanted, 'GPU')}, but this machine has {len(there) or 'none'}{names}, "
         f"and {cores} cores. Ask for what is here, or run where there are more; `sweep doctor` "
         "shows what is found."
     )
@@ -133,9 +133,8 @@ def unused_gpus(chosen: Chosen, work: Plan, options: RunOptions) -> str | None:
         return None
     speeds = assumed(kind, engine)
     found = estimate(work, speeds, len(there), resources=needs[engine])
-    count = "1 GPU" if len(there) == 1 else f"{len(there)} GPUs"
     return (
-        f"not used: {count} ({there[0].name}). With --engine {engine} the run takes about "
+        f"not used: {counted(len(there), 'GPU')} ({there[0].name}). With --engine {engine} the run takes about "
         f"{duration(found.seconds)} at the speed of an H100"
     )
 

@@ -98,9 +98,8 @@ def test_an_engine_that_needs_a_gpu_is_refused_where_there_is_none(
     tmp_path: Path, asked: int | None
 ) -> None:
     said = refusal(tmp_path, RunOptions(cpus=2, engine="fused_gpu", gpus=asked))
-    assert (
-        f"The run takes {asked or 1} GPUs, but this machine has none, and 2 cores." in said
-    )
+    wanted = "3 GPUs" if asked == 3 else "1 GPU"
+    assert f"The run takes {wanted}, but this machine has none, and 2 cores." in said
     assert "sweep doctor" in said
 
 

@@ -124,6 +124,7 @@ def test_under_ray_stopped_and_killed_and_resumed_a_gpu_gives_the_same_bytes(
     checkpoints, progress = folder.results / "checkpoints", folder.results / "progress.json"
 
     def under_way() -> bool:
+        assert run.poll() is None
         return progress.exists() and '"together": 4' in progress.read_text()
 
     run = folder.start(*ON_GPU)

@@ -196,7 +196,12 @@ def test_a_run_on_a_gpu_is_forecast_in_gpu_hours() -> None:
     assert found.gpu_hours == pytest.approx(8 * 36_000 * 0.01 / 3600, rel=0.1)
     assert "on 1 GPU, 0.8" in found.summary()
     assert "GPU-hours" in found.summary()
-    # Of two trials side by side, each takes twice its share.
-    pair = plan(trials[:2], {}, 36_000)
-    both = estimate(pair, speeds, 1, resources=needs)
-    assert both.seconds == pytest.approx(720, rel=0.15)
+
+
+def test_the_longest_of_trials_side_by_side_decides() -> None:
+    """Of two, each has half of the worker's time: the long one takes twice its share."""
+    pair = [Walker(length=4), Walker(length=1)]
+    speeds = measured([(pair[0], 0.04), (pair[1], 0.01)], "a test")
+    needs = Resources(1, 1, SLOTS, "cuda")
+    found = estimate(plan(pair, {}, 36_000), speeds, 1, resources=needs)
+    assert found.seconds == pytest.approx(2 * 0.04 * 36_000, rel=0.1)

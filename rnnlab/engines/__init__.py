@@ -19,7 +19,27 @@ from rnnlab.engines.engine import Gradients as Gradients
 def _plain(device: str = "cpu") -> Engine:
     from rnnlab.engines.plain import Plain
 
+    if device != "cpu":
+        _require_device(device)
     return Plain(device=device)
+
+
+def _require_device(device: str) -> None:
+    """Refuse a device on which PyTorch cannot compute.
+
+    Raises:
+        RuntimeError: If it cannot; with PyTorch's reason.
+    """
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (AssertionError, RuntimeError, ImportError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise RuntimeError(
+            f"PyTorch {torch.__version__} cannot compute on {device!r} here ({reason}). Choose "
+            "another device, or the engine fused_cpu."
+        ) from None
 
 
 def _fused_cpu(device: str = "cpu") -> Engine:

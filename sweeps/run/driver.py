@@ -116,6 +116,9 @@ def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
         say(line)
     known = frozenset(store.parts.names())  # before the plan: it knows at least these
     work = plan_to_run(chosen, words.run.max_failures)
+    device, trainer = words.run.asked_device, None
+    if work.to_run and resources(chosen, words.run).device != "cpu":
+        trainer = prepare(chosen, engine, device, stop)  # first: it may not be there
     if work.to_run:
         Store(chosen.place).create()  # without retries: nothing is lost yet
     code, predicted = UserCode.of(chosen.experiment), None
@@ -124,8 +127,7 @@ def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
     if not work.to_run:
         say("nothing to train")
         return finish(chosen)
-    device = words.run.asked_device
-    trainer = None if stop.asked else prepare(chosen, engine, device, stop)
+    trainer = None if stop.asked else trainer or prepare(chosen, engine, device, stop)
     if trainer is None:
         return INTERRUPTED
     began_at = time.monotonic()
@@ -182,12 +184,12 @@ def prepare(
     """Let the engine compile what it must, before workers start; None where interrupted.
 
     Raises:
-        SweepError: If there is no place for compiled code.
+        SweepError: If there is no place for compiled code, or no such device.
     """
     try:
         with _interruptible(stop):
             return chosen.type.trainer(engine, chosen.trials, device)
-    except OSError as error:
+    except (OSError, RuntimeError, ImportError) as error:
         raise SweepError(str(error)) from None
     return None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import device
 import pytest
-from commands import Folder, driver_of, wait_until
+from commands import Folder, driver_of, wait_until, write_experiment
 from pretended import pretend_gpus
 
 from sweeps.storage.folder import Folder as Place
@@ -73,6 +73,12 @@ def test_a_gpu_that_is_not_there_is_refused_in_a_line(tmp_path: Path) -> None:
     assert "The run takes 1 GPU, but this machine has none" in said
     said = refused(folder.sweep("run", "small.py", "--gpus", "1"), folder)
     assert "--gpus 1 does nothing: the engine core computes on cpu" in said
+
+
+def test_a_device_that_pytorch_lacks_is_refused_in_a_line(tmp_path: Path) -> None:
+    folder = write_experiment(tmp_path / "networks")
+    words = ("run", "small.py", "--engine", "plain", "--device", "hpu", "--in-process")
+    assert "cannot compute on 'hpu' here" in refused(folder.sweep(*words), folder)
 
 
 @pytest.mark.usefixtures("one_gpu")

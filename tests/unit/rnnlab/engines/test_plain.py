@@ -105,4 +105,10 @@ def test_the_numerics_id_names_precision_and_engine() -> None:
 def test_the_numerics_id_names_the_device() -> None:
     on_cpu = Plain().numerics_id(Trial())
     assert choose("plain", "cpu").numerics_id(Trial()) == on_cpu
-    assert choose("plain", "mps").numerics_id(Trial()) != on_cpu
+    assert Plain(device="mps").numerics_id(Trial()) != on_cpu
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="cannot compute on 'hpu' here"):
+        choose("plain", "hpu")
+    assert choose("plain", "meta").name == "plain"

@@ -17,7 +17,7 @@ from tyro.conf import subcommand
 
 from sweeps.errors import SweepError
 from sweeps.exit_codes import INTERRUPTED, USAGE
-from sweeps.plan.forecast import forecast, plan_line, workers
+from sweeps.plan.forecast import forecast, plan_line, unused_gpus, workers
 from sweeps.plan.plan import plan_of
 from sweeps.plan.speeds import Speeds
 from sweeps.spec.experiment_file import load_experiment, names
@@ -64,6 +64,8 @@ class PlanCommand:
     """Measure for some seconds how fast trials train on this machine."""
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Cores to plan for; if omitted, all cores of this machine."""
+    gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """GPUs to plan for, if the engine needs one; if omitted, all GPUs of this machine."""
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """The engine, if the trials have several; if omitted, the fastest."""
     json: Json = False
@@ -71,7 +73,9 @@ class PlanCommand:
 
     def __call__(self) -> int:
         """Print the plan."""
-        options = RunOptions(cpus=self.cpus, pilot=self.pilot, engine=self.engine)
+        options = RunOptions(
+            cpus=self.cpus, gpus=self.gpus, pilot=self.pilot, engine=self.engine
+        )
         options.require_possible()
         chosen = resolve(self.selection)
         engine = chosen.type.engine(options.engine)
@@ -81,7 +85,8 @@ class PlanCommand:
             from sweeps.worker.pilot import pilot
 
             code = UserCode.of(chosen.experiment)
-            return pilot(work, engine, workers(chosen, options), code)
+            device = options.asked_device
+            return pilot(work, engine, workers(chosen, options), code, device=device)
 
         found = forecast(chosen, work, options, measure=measure)
         facts = {
@@ -95,6 +100,8 @@ class PlanCommand:
             "to_run_ids": [id_of(trial) for trial in work.to_run],
         }
         lines = [plan_line(chosen, work, found)]
+        if unused := unused_gpus(chosen, work, options):
+            lines.append(unused)
         if found is None and work.to_run:
             lines.append("its speed is not known yet: --pilot measures it")
         _print(facts, lines, self.json)
@@ -268,6 +275,28 @@ class CleanCommand:
         return 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class DoctorCommand:
+    """Show what a run finds here: cores, memory, GPUs, versions, caches, disks, ports."""
+
+    results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
+    """Folder with one subfolder per sweep, or s3://BUCKET/PREFIX."""
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print what is found."""
+        from sweeps.report.doctor import doctor, lines
+
+        kinds = [load_experiment(name).sweep.type for name in names()]
+        caches = {
+            name: path for kind in kinds for name, path in kind.described.caches().items()
+        }
+        facts = doctor(self.results, caches)
+        _print(facts, lines(facts), self.json)
+        return 0
+
+
 Verbs = (
     Annotated[ListCommand, subcommand("list")]
     | Annotated[PlanCommand, subcommand("plan")]
@@ -279,6 +308,7 @@ Verbs = (
     | Annotated[VerifyCommand, subcommand("verify")]
     | Annotated[MergeCommand, subcommand("merge")]
     | Annotated[CleanCommand, subcommand("clean")]
+    | Annotated[DoctorCommand, subcommand("doctor")]
 )
 
 

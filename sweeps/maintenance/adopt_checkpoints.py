@@ -65,7 +65,11 @@ def adopt(chosen: Chosen, verified: Sequence[Verified]) -> Adoption:
             "numerics. Checkpoints of other numerics need finished trials with the same id; "
             "a larger --sample may include some."
         )
-    trainers = {each: kind.trainer(each, chosen.trials) for each in kind.described.engines}
+    trainers = {
+        each: kind.trainer(each, chosen.trials)
+        for each in kind.described.engines
+        if kind.possible_here(chosen.trials, each)
+    }
 
     def ids(trial: Any) -> list[str]:
         own = trainers or {None: kind.trainer(None, chosen.trials)}

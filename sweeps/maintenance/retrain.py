@@ -87,6 +87,8 @@ def verify_one(kept: Kept) -> Verified:
         engine = kind.engine(row["engine"])
     except SweepError:  # unknown engine
         return Verified(name, "not comparable", made_by=made_by)
+    if not kind.possible_here([trial], engine):
+        return Verified(name, "not comparable", made_by=made_by)
     trainer = MeteredTrainer(kind.trainer(engine, [trial]))
     result, drawn_from = _trained(trial, row["updates"], trainer)
     differences = tuple(differing(kept, replace(result, numerics_id=made_by)))

@@ -120,7 +120,9 @@ def sample(
 
 
 def _numerics(chosen: Chosen, trial: Any, row: Row) -> tuple[str, str]:
-    """Return the numerics id of a row, and the current one of its engine."""
+    """Return the numerics id of a row, and the current one of its engine; "" if not here."""
+    if not chosen.type.possible_here([trial], row["engine"]):
+        return row["numerics_id"], ""
     trainer = chosen.type.trainer(row["engine"], [trial])
     return row["numerics_id"], trainer.numerics_id(trial)
 

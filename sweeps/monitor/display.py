@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.monitor.snapshot import Snapshot
+from sweeps.monitor.snapshot import Running, Snapshot
 from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.terminal import duration
 
@@ -71,9 +71,14 @@ def line(snapshot: Snapshot) -> str:
     """Return a snapshot as one line."""
     return (
         f"{snapshot.sweep}: {snapshot.done_before + snapshot.ended} of {snapshot.trials} "
-        f"trials done, {counts(snapshot)}; {len(snapshot.running)} running, "
+        f"trials done, {counts(snapshot)}; {snapshot.in_training} running, "
         f"{snapshot.updates_per_s:,.0f} updates/s, {time_left(snapshot)}"
     )
+
+
+def others(each: Running) -> str:
+    """Write with how many others a trial is trained; nothing where it is alone."""
+    return f" and {each.together - 1} more" if each.together > 1 else ""
 
 
 def counts(snapshot: Snapshot) -> str:
@@ -107,7 +112,7 @@ def render(snapshot: Snapshot) -> Group:
         value = "" if each.value is None else f"{each.measurement} {each.value:.3g}"
         table.add_row(
             each.trial_id[:SHOWN_DIGITS],
-            Text(each.about),  # no markup: text of the user
+            Text(each.about + others(each)),  # no markup: text of the user
             f"{each.update:,}",
             ProgressBar(total=snapshot.budget, completed=each.update, width=16),
             Text(value),

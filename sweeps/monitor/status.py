@@ -42,6 +42,10 @@ def status(chosen: Chosen) -> dict[str, Any]:
             counts["running"] += 1
         else:
             counts["failed" if name in failed else "waiting"] += 1
+    others = (r.get("together", 1) - 1 for name, r in running.items() if name in waiting)
+    beside = min(sum(others), counts["waiting"])  # their names are not in the snapshot
+    counts["running"] += beside
+    counts["waiting"] -= beside
     trained = [work.standings[n].updates for n in waiting & work.standings.keys()]
     used = of_events(read_events(chosen.place / "attempts"))
     used += Efficiency.of(snapshot.get("efficiency"))

@@ -14,11 +14,12 @@ import numpy as np
 
 from sweeps.plan.plan import Plan
 from sweeps.plan.speeds import Speeds
+from sweeps.spec.trial_type import Resources
 from sweeps.statistics import Survival, kaplan_meier
 from sweeps.store.columns import flat
 from sweeps.store.standing import Standing
 from sweeps.store.trial_id import id_of
-from sweeps.terminal import duration
+from sweeps.terminal import counted, duration
 
 REPLICATES = 3
 """A cell with fewer observations is estimated from the whole sweep."""
@@ -46,6 +47,8 @@ class Overhead:
 USUAL = Overhead()
 """As measured; see docs/explanation/performance.md."""
 
+ONE_CORE = Resources()
+
 Cell = Hashable
 Observations = list[tuple[int, bool]]
 """Updates of trials, and whether they ended there; otherwise the budget ended them."""
@@ -63,6 +66,9 @@ class Estimate:
     at_most: bool
     """For some trials no comparable one ran this long: the full budget is assumed."""
     basis: str
+    gpus: float = 0.0
+    """GPUs that the run uses."""
+    gpu_hours: float = 0.0
 
     def summary(self) -> str:
         """Return the estimate as text.
@@ -72,15 +78,28 @@ class Estimate:
             'about 2 h 10 min (1 h 50 min to 2 h 25 min) on 2 cores, 4.3 core-hours (from 60 trials on this machine)'
             >>> Estimate(9e5, 8e5, 1e6, 271.8, 2, True, "a pilot of 4 s").summary()
             'at most 10 d 10 h (9 d 6 h to 11 d 13 h) on 2 cores, 270 core-hours (from a pilot of 4 s)'
+            >>> Estimate(2700, 2600, 2900, 0.75, 1, False, "a pilot of 4 s", 1, 0.75).summary()
+            'about 45 min 0 s (43 min 20 s to 48 min 20 s) on 1 GPU, 0.75 GPU-hours (from a pilot of 4 s)'
         """
+        where, hours, unit = (
+            (counted(self.gpus, "GPU"), self.gpu_hours, "GPU")
+            if self.gpus
+            else (f"{self.cpus} cores", self.core_hours, "core")
+        )
         return (
             f"{'at most' if self.at_most else 'about'} {duration(self.seconds)} "
-            f"({duration(self.low_s)} to {duration(self.high_s)}) on {self.cpus} cores, "
-            f"{float(f'{self.core_hours:.2g}'):g} core-hours (from {self.basis})"
+            f"({duration(self.low_s)} to {duration(self.high_s)}) on {where}, "
+            f"{float(f'{hours:.2g}'):g} {unit}-hours (from {self.basis})"
         )
 
 
-def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) -> Estimate:
+def estimate(
+    work: Plan,
+    speeds: Speeds,
+    cpus: int,
+    overhead: Overhead = USUAL,
+    resources: Resources = ONE_CORE,
+) -> Estimate:
     """Estimate how long a plan takes.
 
     Args:
@@ -88,7 +107,10 @@ def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) 
         speeds: Seconds per update.
         cpus: Number of workers.
         overhead: Time besides the updates.
+        resources: What a worker needs. With several trials at a time, a speed is the worker's:
+            a trial among n of them takes n times as long.
     """
+    beside = max(1, min(resources.slots, len(work.to_run) // max(1, cpus)))
     draws = max(20, min(DRAWS, SIMULATED // max(1, len(work.to_run))))
     rng = np.random.default_rng(0)
     total, longest = np.zeros(draws), np.zeros(draws)
@@ -103,7 +125,7 @@ def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) 
         speed = rng.choice(np.array(speeds.of(trials[0])), size=draws)
         seconds = (updates - start) * speed[:, None]
         total += seconds.sum(axis=1)
-        longest = np.maximum(longest, seconds.max(axis=1))
+        longest = np.maximum(longest, beside * seconds.max(axis=1))
     # Longest first: all cores end together, or one long trial ends last.
     factor, each_s, start_s = (
         rng.uniform(*span, size=draws)
@@ -113,7 +135,9 @@ def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) 
     wall = np.maximum(total / cpus, longest * factor) + start_s
     low, middle, high = (float(each) for each in np.percentile(wall, LEVELS))
     hours = float(np.median(total)) / 3600
-    return Estimate(middle, low, high, hours, cpus, at_most, speeds.basis)
+    gpus = resources.gpus * cpus
+    gpu_hours = middle / 3600 * gpus
+    return Estimate(middle, low, high, hours, cpus, at_most, speeds.basis, gpus, gpu_hours)
 
 
 def _groups(work: Plan) -> dict[tuple[Cell, int], list[Any]]:

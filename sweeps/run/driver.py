@@ -29,8 +29,16 @@ from sweeps.monitor.snapshot import read_snapshot
 from sweeps.monitor.tracker import Tracker
 from sweeps.on_ray.scheduler import on_ray
 from sweeps.plan.estimate import Estimate
-from sweeps.plan.forecast import compared, forecast, plan_line, require_cores, workers
-from sweeps.plan.packs import Pack, packs, packs_by_time
+from sweeps.plan.forecast import (
+    compared,
+    forecast,
+    plan_line,
+    require_resources,
+    resources,
+    unused_gpus,
+    workers,
+)
+from sweeps.plan.packs import Pack, packs, packs_by_time, packs_for_slots
 from sweeps.plan.plan import Plan
 from sweeps.plan.retry import left_out, plan_to_run
 from sweeps.plan.speeds import Speeds, assumed, recorded
@@ -42,6 +50,7 @@ from sweeps.run.provenance import circumstances
 from sweeps.spec.run_options import CONFIG, RunOptions, is_loopback
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.spec.trainer import Trainer
+from sweeps.spec.trial_type import Resources
 from sweeps.spec.user_code import UserCode
 from sweeps.store.attempts import Attempts, next_run, read_events
 from sweeps.store.events import Ended, Event, Session
@@ -101,12 +110,15 @@ def drive(command: Driver, stop: StopRequest, start: Start = on_ray) -> int:
     command.run.require_possible()
     chosen = resolve(command.selection)
     engine = chosen.type.engine(command.run.engine)
-    require_cores(chosen, command.run)
+    require_resources(chosen, command.run)
     store = chosen.store
     for line in repair(store):
         say(line)
     known = frozenset(store.parts.names())  # before the plan: it knows at least these
     work = plan_to_run(chosen, command.run.max_failures)
+    device, trainer = command.run.asked_device, None
+    if work.to_run and resources(chosen, command.run).device != "cpu":
+        trainer = prepare(chosen, engine, device, stop)  # first: there may be no device
     if work.to_run:
         Store(chosen.place).create()  # without retries: nothing is lost yet
     code, predicted = UserCode.of(chosen.experiment), None
@@ -115,7 +127,7 @@ def drive(command: Driver, stop: StopRequest, start: Start = on_ray) -> int:
     if not work.to_run:
         say("nothing to train")
         return finish(chosen)
-    trainer = None if stop.asked else prepare(chosen, engine, stop)
+    trainer = None if stop.asked else trainer or prepare(chosen, engine, device, stop)
     if trainer is None:
         return INTERRUPTED
     began_at = time.monotonic()
@@ -146,10 +158,14 @@ def _say_plan(
     """Print what will be trained, how long it takes, and which other run is active."""
 
     def measure() -> Speeds:
-        return pilot(work, engine, workers(chosen, options), code)
+        return pilot(
+            work, engine, workers(chosen, options), code, device=options.asked_device
+        )
 
     predicted = forecast(chosen, work, options, measure=measure, measure_if_long=True)
     say(plan_line(chosen, work, predicted))
+    if unused := unused_gpus(chosen, work, options):
+        say(unused)
     for line in left_out(work, options.max_failures):
         say(line)
     other = read_snapshot(chosen.place)
@@ -162,16 +178,18 @@ def _say_plan(
     return predicted
 
 
-def prepare(chosen: Chosen, engine: str | None, stop: StopRequest) -> Trainer | None:
+def prepare(
+    chosen: Chosen, engine: str | None, device: str | None, stop: StopRequest
+) -> Trainer | None:
     """Let the engine compile before workers start; return None if interrupted.
 
     Raises:
-        SweepError: If compiled code cannot be stored.
+        SweepError: If compiled code cannot be stored, or there is no such device.
     """
     try:
         with _interruptible(stop):
-            return chosen.type.trainer(engine, chosen.trials)
-    except OSError as error:
+            return chosen.type.trainer(engine, chosen.trials, device)
+    except (OSError, RuntimeError, ImportError) as error:
         raise SweepError(str(error)) from None
     return None
 
@@ -226,6 +244,11 @@ class Run:
         """Cut the work into packs, of a given size or of about equal duration."""
         if self.options.pack is not None:
             return packs(self.work, self.options.pack)
+        slots = self._resources.slots
+        if slots > 1 and self.options.address and not self.options.gpus:
+            return packs(self.work, 2 * slots)  # for nobody knows how many workers
+        if slots > 1:
+            return packs_for_slots(self.work, self._workers)
         found = recorded(before, self.work.trials)
         speeds = found or assumed(self.chosen.type, self.engine)
         return packs_by_time(self.work, speeds.typical, self._workers)
@@ -258,7 +281,7 @@ class Run:
             self.engine,
             self.attempts.run,
             self.known,
-            self.chosen.type.resources(self.work.to_run),
+            self._resources,
         )
 
     def _setup(self, count: int) -> Setup:
@@ -272,8 +295,8 @@ class Run:
                 "trials": str(len(self.work.to_run)),
             },
             workers=min(self._workers, count),
-            limited=options.cpus is not None,
-            resources=self.chosen.type.resources(self.work.to_run),
+            limited=options.cpus is not None or options.gpus is not None,
+            resources=self._resources,
             address=options.address,
             dashboard=None if options.no_dashboard else options.dashboard_host,
             offspring=self.stop.offspring,
@@ -286,6 +309,10 @@ class Run:
         again = sweep_command("run", *argv)
         say(f"{why}: the run ends here. Nothing committed is lost; resume with\n  {again}")
         self.stop.end_at_once(LOST)
+
+    @property
+    def _resources(self) -> Resources:
+        return resources(self.chosen, self.options)
 
     @property
     def _workers(self) -> int:

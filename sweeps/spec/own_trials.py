@@ -17,6 +17,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sweeps.spec.own_numerics import own_numerics_id
@@ -96,9 +97,20 @@ class OwnTrials:
         """Return a guess."""
         return ASSUMED_S
 
-    def resources(self, trial: Any) -> Resources:
-        """Return the trial's own `cpus` and `gpus`."""
-        return Resources(_cpus(trial), float(_asked(trial, "gpus", 0)))
+    def resources(self, trial: Any, engine: str | None, device: str | None) -> Resources:
+        """Return the trial's own `cpus` and `gpus`; on a device of PyTorch's, if asked for."""
+        gpus = float(_asked(trial, "gpus", 0))
+        usual = "cuda" if gpus else "cpu"
+        asked = device if device and (gpus or not device.startswith("cuda")) else usual
+        return Resources(_cpus(trial), gpus, device=asked)
+
+    def refuses(self, trial: Any, engine: str | None) -> str | None:
+        """Return None: the trial trains itself."""
+        return None
+
+    def caches(self) -> Mapping[str, Path]:
+        """Return none: nothing is compiled."""
+        return {}
 
     def trainer(self, engine: str | None, device: str) -> "OwnTrainer":
         """Return what trains such trials."""

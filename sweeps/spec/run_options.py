@@ -24,6 +24,9 @@ class RunOptions:
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Cores to use, all if omitted; a trial takes one unless its type says otherwise."""
 
+    gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """GPUs to use, where one is needed."""
+
     pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials per pack, which a worker trains in one go; if omitted, some seconds' worth."""
 
@@ -31,8 +34,12 @@ class RunOptions:
     """Measure for some seconds first, and estimate how long the run will take."""
 
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """The engine, if the trials have several; if omitted, the fastest. Recurrent networks
-    have fused_cpu and plain, which is slower and easy to read."""
+    """The engine, if the trials have several; if omitted, the fastest on cores. Recurrent
+    networks have fused_cpu, fused_gpu (hundreds of trials at once on a GPU) and plain, which
+    is slower and easy to read."""
+
+    device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """PyTorch's device, such as cuda, mps or xpu; if omitted, that of the engine."""
 
     max_failures: Annotated[int, tyro.conf.arg(metavar="N")] = 3
     """Skip trials that have failed N times, counted over all runs."""
@@ -60,6 +67,10 @@ class RunOptions:
         """
         if self.cpus is not None and self.cpus < 1:
             raise SweepError(f"--cpus must be at least 1, got {self.cpus}.")
+        if self.gpus is not None and self.gpus < 1:
+            raise SweepError(
+                f"--gpus must be at least 1, got {self.gpus}. To train on cores, leave it out."
+            )
         if self.pack is not None and self.pack < 1:
             raise SweepError(f"--pack must be at least 1, got {self.pack}.")
         if self.max_failures < 1:
@@ -103,6 +114,11 @@ class RunOptions:
                 f"({error}). Use {LOOPBACK} to keep the dashboard private, or 0.0.0.0 "
                 "to let other machines reach it."
             ) from None
+
+    @property
+    def asked_device(self) -> str | None:
+        """The device that the user asked for, by its name or by asking for GPUs."""
+        return self.device or ("cuda" if self.gpus else None)
 
     @property
     def cores(self) -> int:

@@ -235,6 +235,8 @@ def _name(index: int, name: object) -> str:
 
 
 def _measured(index: int, name: str, value: Any) -> Any:
+    if type(value) is float:  # as most are: a long trial has tens of thousands
+        return value
     value = value.item() if isinstance(value, (np.bool_, np.number)) else value
     if type(value) not in MEASURED:
         raise TypeError(

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from cluster.gpus import gpus
 from sweeps.plan.packs import Pack
 from sweeps.worker.assignment import Assignment, Parcel
 from sweeps.worker.progress import Progress
@@ -34,9 +35,7 @@ def _found(setup: Setup) -> dict[str, float]:
     """Return the number of cores of the run, and of this machine's GPUs."""
     found = {"CPU": setup.workers * setup.resources.cpus}
     if setup.resources.gpus:
-        import torch
-
-        found["GPU"] = torch.cuda.device_count()
+        found["GPU"] = len(gpus())
     return found
 
 

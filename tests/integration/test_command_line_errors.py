@@ -54,7 +54,7 @@ def folder(tmp_path: Path) -> Folder:
         ),
         (
             ["run", "figure7", "--engine", "warp"],
-            "No engine is called 'warp'. Known: fused_cpu, plain.",
+            "No engine is called 'warp'. Known: fused_cpu, plain, fused_gpu.",
         ),
         (["show", "zzz"], "No trial's id begins with 'zzz'"),
         (["show", ""], "trials' ids begin with ''"),

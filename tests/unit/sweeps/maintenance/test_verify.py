@@ -168,3 +168,13 @@ def test_what_is_not_comparable_names_both_numerics() -> None:
         ],
     }
     assert "was made by plain-1; the current id is plain-2" in lines(facts)[1]
+
+
+def test_what_a_gpu_made_is_not_comparable_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    one = trial()
+    row = {**result(one).row(), "engine": "fused_gpu", "numerics_id": "fused_gpu-0"}
+    found = verify_one(Kept(one, row, ()))
+    assert (found.verdict, found.made_by) == ("not comparable", "fused_gpu-0")

@@ -19,8 +19,8 @@ from sweeps.monitor.display import (
 )
 from sweeps.monitor.snapshot import Snapshot
 from sweeps.monitor.tracker import Tracker
-from sweeps.plan.packs import packs
-from sweeps.plan.plan import plan
+from sweeps.plan.packs import Pack, packs
+from sweeps.plan.plan import Plan, plan
 from sweeps.store.trial_id import id_of
 from sweeps.worker.progress import Progress
 
@@ -107,3 +107,19 @@ def test_names_of_a_users_that_look_like_markup_are_shown_as_they_are() -> None:
     console.print(render(replace(snapshot, running=[odd])))
     assert "mode [bold]x[/bold]" in shown.getvalue()
     assert "[red]e 0.123" in shown.getvalue()
+
+
+def test_of_many_that_are_trained_at_once_one_is_shown_and_all_are_counted() -> None:
+    trials = [Walk(seed=seed) for seed in range(5)]
+    found = Tracker(*_one_pack(trials), "walks", cpus=1)
+    found.report(1, Progress(id_of(trials[0]), 50, "distance", 0.5, made=90, together=4))
+    snapshot = found.snapshot()
+    assert "; 4 running, " in line(snapshot)
+    console, shown = terminal()
+    console.print(render(snapshot))
+    assert "and 3 more" in shown.getvalue()
+
+
+def _one_pack(trials: list[Walk]) -> tuple[Plan, list[Pack]]:
+    work = plan(trials, {}, 100)
+    return work, packs(work, 5)

@@ -272,3 +272,15 @@ def dead() -> int:
     process = subprocess.Popen(["true"])
     process.wait()
     return process.pid
+
+
+def test_a_pack_of_many_at_once_says_itself_what_is_done_and_left() -> None:
+    found = tracker()
+    name = found.packs[0].trials[0].trial_id
+    report = Progress(name, 30, made=50, together=2, cost_made=500.0, cost_left=700.0)
+    found.report(1, report)
+    assert (found.cost_done, found.left[1]) == (500.0, 700.0)
+    found.report(1, replace(report, made=60, cost_made=650.0, cost_left=550.0))
+    assert (found.cost_done, found.left[1]) == (650.0, 550.0)
+    snapshot = found.snapshot()
+    assert (snapshot.in_training, [each.together for each in snapshot.running]) == (2, [2])

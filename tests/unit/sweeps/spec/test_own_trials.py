@@ -306,19 +306,21 @@ def test_cost_and_resources_are_attributes_properties_or_methods(base: type) -> 
     one = made(("width", int), bases=(base,))(width=3)
     described = TrialType.of(one).described
     assert described.cost(one) == 6.0
-    assert described.resources(one) == Resources(2.0, 0.5)
+    assert described.resources(one, None, None) == Resources(2.0, 0.5, device="cuda")
 
 
 def test_without_them_a_trial_costs_one_and_takes_a_core() -> None:
     described = TrialType.of(Walk()).described
-    assert (described.cost(Walk()), described.resources(Walk())) == (1.0, Resources())
+    assert described.cost(Walk()) == 1.0
+    assert described.resources(Walk(), None, None) == Resources()
     assert described.assumed_s(None) > 0
 
 
 def test_a_worker_takes_what_the_greediest_trial_takes() -> None:
     kind: Callable[..., Any] = made(("width", int), bases=(AsProperty,))
     trials = [kind(width=3), kind(width=2)]
-    assert TrialType.of(trials[0]).resources(trials) == Resources(2.0, 0.5)
+    found = TrialType.of(trials[0]).resources(trials)
+    assert found == Resources(2.0, 0.5, device="cuda")
 
 
 def test_trials_of_equal_fields_but_the_seed_take_equally_long() -> None:

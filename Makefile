@@ -1,4 +1,4 @@
-# The verbs. A person and CI run the same words.
+# The commands that people and CI run.
 #
 # `make setup` makes .venv, or uses the environment that is active or named in VENV.
 

@@ -50,7 +50,7 @@ def cache_folder(name: str, *files: Path) -> Path:
         OSError: If it cannot be created or written.
         ValueError: If a source is not valid Python.
     """
-    folder = _base() / _key(name, sources(files))
+    folder = base() / _key(name, sources(files))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -60,7 +60,8 @@ def cache_folder(name: str, *files: Path) -> Path:
     return folder
 
 
-def _base() -> Path:
+def base() -> Path:
+    """Return the folder of all compiled code."""
     if asked := os.environ.get("RNNLAB_CACHE"):
         return Path(asked).expanduser()
     if caches := os.environ.get("XDG_CACHE_HOME"):

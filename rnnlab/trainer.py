@@ -5,11 +5,23 @@ Implements the protocols of `sweeps` structurally, without importing it: see
 """
 
 import dataclasses
+import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from rnnlab.engines import DEFAULT, ENGINES, Engine, choose
+from rnnlab.engines import DEFAULT, ENGINES, GPU_ENGINES, Engine, choose
+from rnnlab.many import (
+    Advance,
+    Advanced,
+    Checked,
+    ManyEngine,
+    Measured,
+    asked,
+    measured,
+)
 from rnnlab.result import Check
 from rnnlab.spec import Outcome, Trial
 from rnnlab.state import Parameters, State, Totals
@@ -25,9 +37,16 @@ from rnnlab.train import (
     is_solved,
 )
 
-ASSUMED_S = {"fused_cpu": 1.2e-11, "plain": 2.2e-10}
-"""Default seconds per multiplication by engine, on one core of 2025; see
+ASSUMED_S = {"fused_cpu": 1.2e-11, "plain": 2.2e-10, "fused_gpu": 1e-13}
+"""Default seconds per multiplication by engine, on one core of 2025, or on a full H100; see
 docs/explanation/performance.md."""
+
+SLOTS = 264
+"""Trials that fill a card, about; the engine knows exactly."""
+SHARE = 0.25
+"""Share of a GPU that `plain` takes, which is seldom busy with one trial."""
+MOST_HIDDEN = 128
+"""Largest number of hidden units on a GPU."""
 
 MEASURED = tuple(
     each.name
@@ -85,12 +104,14 @@ class Resources:
 
     cpus: float = 1.0
     gpus: float = 0.0
+    slots: int = 1
+    device: str = "cpu"
 
 
 class RecurrentTrials:
     """The description of trials of type `rnnlab.Trial`."""
 
-    engines = (DEFAULT, *(name for name in ENGINES if name != DEFAULT))
+    engines = (DEFAULT, *(name for name in ENGINES if name != DEFAULT), *GPU_ENGINES)
     always_written = ALWAYS_WRITTEN
     headline = "error_rate"
     result_columns: Mapping[str, Any] = {
@@ -131,13 +152,39 @@ class RecurrentTrials:
         """Return the default seconds per multiplication, before any measurement."""
         return ASSUMED_S.get(engine or DEFAULT, max(ASSUMED_S.values()))
 
-    def resources(self, trial: Trial) -> Resources:
-        """Return one core."""
-        return Resources()
+    def resources(self, trial: Trial, engine: str | None, device: str | None) -> Resources:
+        """Return one core, and what the engine takes of a GPU."""
+        if engine in GPU_ENGINES:
+            return Resources(gpus=1.0, slots=SLOTS, device="cuda")
+        if engine != "plain" or device is None:
+            return Resources()
+        return Resources(gpus=SHARE if device.startswith("cuda") else 0.0, device=device)
+
+    def refuses(self, trial: Trial, engine: str | None) -> str | None:
+        """Return why an engine cannot train a trial here, and what to do; None: it can."""
+        if engine not in GPU_ENGINES:
+            return None
+        if trial.hidden > MOST_HIDDEN:
+            return (
+                f"The engine {engine} has room for {MOST_HIDDEN} hidden units, but trial "
+                f"{trial.trial_id[:12]} has {trial.hidden}. Train it with --engine {DEFAULT}."
+            )
+        if find_spec("numba_cuda") is None:
+            return (
+                f"The engine {engine} needs the package numba-cuda, which is not installed. "
+                "Install it with `pip install 'rnnlab[gpu]'`."
+            )
+        return None
+
+    def caches(self) -> Mapping[str, Path]:
+        """Return the folder of compiled code."""
+        from rnnlab.code_cache import base
+
+        return {"compiled code": base()}
 
     def trainer(self, engine: str | None, device: str) -> "RecurrentTrainer":
         """Build the engine; may have to compile."""
-        return RecurrentTrainer(choose(engine or DEFAULT))
+        return RecurrentTrainer(choose(engine or DEFAULT, device))
 
 
 class RecurrentTrainer:
@@ -152,8 +199,13 @@ class RecurrentTrainer:
     def __init__(self, engine: Engine) -> None:
         """Train with an engine."""
         self._engine = engine
+        self._many = engine if isinstance(engine, ManyEngine) else None
         self._references: dict[Trial, Training] = {}
         """What thresholds are measured on, under way."""
+        self._unsolved: dict[Trial, tuple[int, Mapping[str, Any] | None]] = {}
+        """How many checks of a trial were seen that did not solve it, and the last of them."""
+        self._lock = threading.Lock()
+        """Held by what limits the threads of linear algebra: a setting of the process."""
 
     @property
     def engine(self) -> str:
@@ -164,9 +216,15 @@ class RecurrentTrainer:
         """Return the engine's numerics id."""
         return self._engine.numerics_id(trial)
 
+    @property
+    def slots(self) -> int:
+        """How many trials keep the engine busy."""
+        return self._many.slots if self._many else 1
+
     def start(self, trial: Trial) -> dict[str, Any]:
         """Return the state before the first update."""
-        return as_tree(fresh(trial))
+        with self._lock:
+            return as_tree(fresh(trial))
 
     def advance(
         self, trial: Trial, state: dict[str, Any], update: int, updates: int
@@ -178,15 +236,98 @@ class RecurrentTrainer:
         after = advance(trial, from_tree(state, update), self._engine, updates)
         return as_tree(after), after.update - update, after.diverged
 
+    def advance_many(
+        self,
+        trials: Sequence[Trial],
+        states: Sequence[dict[str, Any]],
+        made: Sequence[int],
+        updates: Sequence[int],
+    ) -> list[tuple[dict[str, Any], int, bool]]:
+        """Advance each trial as `advance` does, in one call of the engine.
+
+        Trials whose thresholds are not measured yet make no updates: their references are
+        trained in their place.
+        """
+        assert self._many is not None
+        taken: set[Trial] = set()
+        asks = [
+            self._asked(trial, from_tree(tree, update), most, taken)
+            for trial, tree, update, most in zip(trials, states, made, updates, strict=True)
+        ]
+        calls = [ask[0] for ask in asks if ask]
+        after = iter(self._many.advance_many(*map(list, zip(*calls, strict=True))))
+        found: list[tuple[dict[str, Any], int, bool]] = []
+        for ask, tree, update in zip(asks, states, made, strict=True):
+            state = next(after) if ask else None
+            if ask is None or state is None:
+                found.append((tree, 0, False))
+            elif (reference := ask[1]) is not None:
+                known = Advanced(self._engine, state)
+                self._keep(reference.advanced(known, ask[0].updates))
+                found.append((tree, 0, False))
+            else:
+                found.append((as_tree(state), state.update - update, state.diverged))
+        return found
+
+    def _asked(
+        self, trial: Trial, state: State, updates: int, taken: set[Trial]
+    ) -> tuple[Advance, Training | None] | None:
+        """Return what to ask for a trial, and the reference that is trained in its place.
+
+        Args:
+            trial: The trial.
+            state: Its state.
+            updates: Maximum number of updates.
+            taken: References that are trained in this call already; one is added.
+
+        Returns:
+            None if the references in training are all that the trial waits for.
+        """
+        waiting = unmeasured(trial, self._engine)
+        if not waiting:
+            return asked(trial, state, self._engine, updates), None
+        reference = next((each for each in waiting if each not in taken), None)
+        if reference is None:
+            return None
+        taken.add(reference)
+        training = self._references.get(reference) or Training.fresh(reference)
+        return asked(reference, training.state, self._engine, updates), training
+
     def check(self, trial: Trial, state: dict[str, Any], update: int) -> dict[str, Any]:
         """Evaluate on fresh sequences; see `rnnlab.train.check`."""
-        seen = check(trial, from_tree(state, update), self._engine)
-        measured = {n: v for n, v in asdict(seen).items() if n != "update"}
-        return {**measured, "error_rate": seen.error_rate}
+        return _columns(check(trial, from_tree(state, update), self._engine))
+
+    def measure_many(
+        self,
+        trials: Sequence[Trial],
+        states: Sequence[dict[str, Any]],
+        made: Sequence[int],
+    ) -> list[Measured]:
+        """Measure what the checks need of the engine, in two calls."""
+        assert self._many is not None
+        found = [from_tree(*each) for each in zip(states, made, strict=True)]
+        return measured(trials, found, self._many)
+
+    def check_measured(
+        self, trial: Trial, state: dict[str, Any], update: int, measured: Measured
+    ) -> dict[str, Any]:
+        """Return what `check` returns."""
+        with self._lock:
+            known = Checked(self._engine, measured)
+            return _columns(check(trial, from_tree(state, update), known))
 
     def outcome(self, trial: Trial, checks: Sequence[Mapping[str, Any]]) -> Outcome | None:
-        """Return "solved" if a check met the trial's `stop` rule, else None."""
-        return "solved" if is_solved(trial, _checks(checks)) else None
+        """Return "solved" if a check met the trial's `stop` rule, else None.
+
+        Asked after each check, it looks only at those that it has not seen before.
+        """
+        seen, last = self._unsolved.get(trial, (0, None))
+        if seen > len(checks) or (seen and checks[seen - 1] is not last):
+            seen = 0
+        if is_solved(trial, _checks(checks[seen:])):
+            return "solved"
+        self._unsolved[trial] = (len(checks), checks[-1] if checks else None)
+        return None
 
     def summary(
         self,
@@ -214,23 +355,33 @@ class RecurrentTrainer:
 
     def _measure(self, reference: Trial, updates: int) -> None:
         """Train a bit of what a threshold is measured on."""
-        training = self._references.pop(reference, None) or Training.fresh(reference)
-        training = training.advanced(self._engine, updates)
+        training = self._references.get(reference) or Training.fresh(reference)
+        self._keep(training.advanced(self._engine, updates))
+
+    def _keep(self, training: Training) -> None:
+        """Keep a reference in training, or the norm that it has measured at its end."""
+        reference = training.trial
+        self._references[reference] = training
         if training.ended(MEASURED_CHECKS * reference.check_every):
             keep_norm(reference, self._engine, training.checks)
-        else:
-            self._references[reference] = training
+            del self._references[reference]
 
 
 def as_tree(state: State) -> dict[str, Any]:
     """Return a state as a dictionary of arrays and numbers."""
-    return {**state.parameters._asdict(), "totals": asdict(state.totals)}
+    return {**state.parameters._asdict(), "totals": dict(vars(state.totals))}
 
 
 def from_tree(tree: Mapping[str, Any], update: int) -> State:
     """Return a state from its dictionary and the number of updates made."""
     arrays = {name: tree[name] for name in Parameters._fields}
     return State(Parameters(**arrays), update, Totals(**tree["totals"]))
+
+
+def _columns(seen: Check) -> dict[str, Any]:
+    """Return a check as the columns of the history, without the update."""
+    found = {name: value for name, value in asdict(seen).items() if name != "update"}
+    return {**found, "error_rate": seen.error_rate}
 
 
 _CHECK_FIELDS = tuple(each.name for each in dataclasses.fields(Check))

@@ -13,10 +13,11 @@ from importlib import metadata
 from typing import Annotated, Any
 
 import tyro
+from tyro.conf import subcommand
 
 from sweeps.errors import SweepError
 from sweeps.exit_codes import INTERRUPTED, USAGE
-from sweeps.plan.forecast import forecast, plan_line, workers
+from sweeps.plan.forecast import forecast, plan_line, unused_gpus, workers
 from sweeps.plan.plan import plan_of
 from sweeps.plan.speeds import Speeds
 from sweeps.spec.experiment_file import load_experiment, names
@@ -29,14 +30,14 @@ Json = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 
 
 @dataclass(frozen=True, kw_only=True)
-class List:
-    """Every experiment and its question."""
+class ListCommand:
+    """List all experiments and their questions."""
 
     json: Json = False
     """Print JSON."""
 
     def __call__(self) -> int:
-        """Print one line an experiment."""
+        """Print one line per experiment."""
         found = [load_experiment(name) for name in names()]
         rows = [
             {
@@ -55,22 +56,26 @@ class List:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What `run` would train; changes nothing."""
+class PlanCommand:
+    """Show what `run` would train; change nothing."""
 
     selection: Selection
     pilot: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Measure for some seconds how fast trials train here."""
+    """Measure for some seconds how fast trials train on this machine."""
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Cores to plan for; without it, every core of this machine."""
+    """Cores to plan for; if omitted, all cores of this machine."""
+    gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """GPUs to plan for, if the engine needs one; if omitted, all GPUs of this machine."""
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """What trains, where the trials have several engines."""
+    """The engine, if the trials have several; if omitted, the fastest."""
     json: Json = False
     """Print JSON."""
 
     def __call__(self) -> int:
         """Print the plan."""
-        options = RunOptions(cpus=self.cpus, pilot=self.pilot, engine=self.engine)
+        options = RunOptions(
+            cpus=self.cpus, gpus=self.gpus, pilot=self.pilot, engine=self.engine
+        )
         options.require_possible()
         chosen = resolve(self.selection)
         engine = chosen.type.engine(options.engine)
@@ -80,7 +85,8 @@ class Plan:
             from sweeps.worker.pilot import pilot
 
             code = UserCode.of(chosen.experiment)
-            return pilot(work, engine, workers(chosen, options), code)
+            device = options.asked_device
+            return pilot(work, engine, workers(chosen, options), code, device=device)
 
         found = forecast(chosen, work, options, measure=measure)
         facts = {
@@ -94,15 +100,17 @@ class Plan:
             "to_run_ids": [id_of(trial) for trial in work.to_run],
         }
         lines = [plan_line(chosen, work, found)]
+        if unused := unused_gpus(chosen, work, options):
+            lines.append(unused)
         if found is None and work.to_run:
-            lines.append("nothing is known of its speed yet: --pilot measures it")
+            lines.append("its speed is not known yet: --pilot measures it")
         _print(facts, lines, self.json)
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """Train what has no result yet, here and now; run it again at any time."""
+class RunCommand:
+    """Train all trials that have no result yet; safe to repeat at any time."""
 
     selection: Selection
     run: RunOptions = field(default_factory=RunOptions)
@@ -115,8 +123,8 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Status:
-    """How the trials stand: solved, unsolved, diverged, failed, running."""
+class StatusCommand:
+    """Count solved, unsolved, diverged, failed and running trials."""
 
     selection: Selection
     json: Json = False
@@ -132,17 +140,17 @@ class Status:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Show:
-    """One trial: spec, result, history, provenance, and how to train it alone."""
+class ShowCommand:
+    """Show one trial: spec, result, history, provenance, command to train it alone."""
 
     trial_id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
-    """Its id, or the beginning of it."""
+    """Its id, or an unambiguous prefix of it."""
     results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
-    """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
+    """Folder with one subfolder per sweep, or s3://BUCKET/PREFIX."""
     experiment: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """The experiment's file, for a trial of your own."""
+    """The file of your own experiment that the trial belongs to."""
     plot: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draw its history too, as SVG, PNG or PDF by the ending of the file's name."""
+    """Also draw its history to a file that ends in .svg, .png or .pdf."""
     json: Json = False
     """Print JSON."""
 
@@ -161,7 +169,7 @@ class Show:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draw:
+class DrawCommand:
     """Draw the experiment's figure from its table."""
 
     selection: Selection
@@ -169,7 +177,7 @@ class Draw:
     """Print JSON."""
 
     def __call__(self) -> int:
-        """Write the figure as SVG and PNG beside the table."""
+        """Write the figure as SVG and PNG next to the table."""
         from sweeps.report.draw import draw
 
         paths = draw(resolve(self.selection))
@@ -178,11 +186,11 @@ class Draw:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claims:
-    """The paper's claims beside what was found, as one page."""
+class ClaimsCommand:
+    """Compare the paper's claims with the results, on one page."""
 
     results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
-    """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
+    """Folder with one subfolder per sweep, or s3://BUCKET/PREFIX."""
     json: Json = False
     """Print JSON."""
 
@@ -196,23 +204,23 @@ class Claims:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verify:
-    """Train random finished trials again and compare all numbers, bit for bit."""
+class VerifyCommand:
+    """Retrain random finished trials and compare all numbers bit for bit."""
 
     selection: Selection
     sample: Annotated[int, tyro.conf.arg(metavar="K")] = 5
-    """How many trials."""
+    """Number of trials to retrain."""
     seed: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Draws the same trials again; without it, others every time."""
+    """Seed of the random sample; if omitted, a new one, which is printed."""
     cpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Trials at a time, one core each; without it, every core of this machine."""
+    """Trials at a time, one core each; if omitted, all cores of this machine."""
     adopt: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Where all are equal though the numerics have changed, let unsolved trials go on."""
+    """If all match, reuse checkpoints of unsolved trials under the changed code."""
     json: Json = False
     """Print JSON."""
 
     def __call__(self) -> int:
-        """Print a verdict for each trial; the exit code is 1 where one differs."""
+        """Print a verdict for each trial; the exit code is 1 if one differs."""
         from sweeps.maintenance.verify import lines, verify_sample
 
         facts = verify_sample(
@@ -227,18 +235,18 @@ class Verify:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Merge:
-    """Join the results of several machines; what they hold stays as it is."""
+class MergeCommand:
+    """Merge the results of several machines; the sources do not change."""
 
     sources: Annotated[
         tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FROM... INTO")
     ]
-    """Results folders of one sweep, such as results/figure7; the last takes all in."""
+    """Results folders of one sweep, such as results/figure7; the last one is the target."""
     json: Json = False
     """Print JSON."""
 
     def __call__(self) -> int:
-        """Print what came in."""
+        """Print what was added."""
         from sweeps.maintenance.merge import lines, merge
 
         if len(self.sources) < 2:
@@ -249,12 +257,12 @@ class Merge:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clean:
-    """What takes space in the results; removes what is derived or abandoned if asked."""
+class CleanCommand:
+    """Show what takes space in the results, and what can be removed."""
 
     selection: Selection
     remove: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Remove it; results, history, logs and useful checkpoints always stay."""
+    """Remove it. Results, history, logs and useful checkpoints are always kept."""
     json: Json = False
     """Print JSON."""
 
@@ -267,35 +275,69 @@ class Clean:
         return 0
 
 
-Verbs = List | Plan | Run | Status | Show | Draw | Claims | Verify | Merge | Clean
+@dataclass(frozen=True, kw_only=True)
+class DoctorCommand:
+    """Show what a run finds here: cores, memory, GPUs, versions, caches, disks, ports."""
+
+    results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
+    """Folder with one subfolder per sweep, or s3://BUCKET/PREFIX."""
+    json: Json = False
+    """Print JSON."""
+
+    def __call__(self) -> int:
+        """Print what is found."""
+        from sweeps.report.doctor import doctor, lines
+
+        kinds = [load_experiment(name).sweep.type for name in names()]
+        caches = {
+            name: path for kind in kinds for name, path in kind.described.caches().items()
+        }
+        facts = doctor(self.results, caches)
+        _print(facts, lines(facts), self.json)
+        return 0
+
+
+Verbs = (
+    Annotated[ListCommand, subcommand("list")]
+    | Annotated[PlanCommand, subcommand("plan")]
+    | Annotated[RunCommand, subcommand("run")]
+    | Annotated[StatusCommand, subcommand("status")]
+    | Annotated[ShowCommand, subcommand("show")]
+    | Annotated[DrawCommand, subcommand("draw")]
+    | Annotated[ClaimsCommand, subcommand("claims")]
+    | Annotated[VerifyCommand, subcommand("verify")]
+    | Annotated[MergeCommand, subcommand("merge")]
+    | Annotated[CleanCommand, subcommand("clean")]
+    | Annotated[DoctorCommand, subcommand("doctor")]
+)
 
 
 def main() -> None:
-    """Run the `sweep` command and leave with its exit code."""
+    """Run the `sweep` command and exit with its code."""
     sys.exit(call(sys.argv[1:]))
 
 
-def call(words: list[str]) -> int:
-    """Parse words, do what they say and give the exit code.
+def call(argv: list[str]) -> int:
+    """Parse a command line, execute it and return the exit code.
 
-    An error that the user can mend is one line on stderr and exit code 2.
+    An error that the user can fix is one line on stderr and exit code 2.
 
     Args:
-        words: The command line after `sweep`.
+        argv: The command line after `sweep`.
 
     Raises:
-        SystemExit: After `--help`, and with code 2 for words that cannot be parsed.
+        SystemExit: After `--help`, and with code 2 if it cannot be parsed.
     """
     logging.basicConfig(format="sweep: %(message)s")
-    if words == ["--version"]:
+    if argv == ["--version"]:
         print(f"sweep {metadata.version('rnnlab')}")
         return 0
     verb = tyro.cli(
         Verbs,  # pyright: ignore[reportArgumentType]
-        args=words,
+        args=argv,
         prog="sweep",
         description="Train grids of recurrent networks, keep every result, draw the "
-        "figure. `sweep VERB --help` tells more, `sweep --version` which this is.",
+        "figure. `sweep VERB --help` describes a verb, `sweep --version` prints the version.",
         config=CONFIG,
     )
     try:
@@ -322,7 +364,7 @@ def _print(facts: Any, lines: list[str], as_json: bool) -> None:
 
 
 def _for_json(facts: Any) -> Any:
-    """Write NaN and infinity as words: JSON has no such numbers."""
+    """Write NaN and infinity as strings: JSON has no such numbers."""
     if isinstance(facts, dict):
         return {name: _for_json(value) for name, value in facts.items()}
     if isinstance(facts, list):

@@ -3,8 +3,8 @@
 FAILED = 1
 """Some trials failed, differ, or have no result."""
 USAGE = 2
-"""The command cannot be carried out as it was typed."""
+"""The command line is invalid."""
 LOST = 75
-"""The driver's Ray has gone; of sysexits.h: what failed may work again."""
+"""The driver's Ray has died; in sysexits.h: a temporary failure, try again."""
 INTERRUPTED = 130
-"""The run was asked to stop."""
+"""A stop was requested."""

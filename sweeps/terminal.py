@@ -23,6 +23,16 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def counted(number: float, noun: str) -> str:
+    """Write how many there are of something.
+
+    Example:
+        >>> counted(1, "GPU"), counted(0.5, "GPU"), counted(2, "GPU")
+        ('1 GPU', '0.5 GPUs', '2 GPUs')
+    """
+    return f"{number:g} {noun}{'' if number == 1 else 's'}"
+
+
 def say(text: str) -> None:
     """Print a message to stderr."""
     with suppress(OSError):  # stderr is closed; the exit code remains

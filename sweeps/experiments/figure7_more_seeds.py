@@ -1,4 +1,4 @@
-"""Do 20 seeds bear out what 5 cannot decide: clipping, and clipping with Ω, at 50 and 100 steps?
+"""Do 20 seeds confirm what 5 cannot decide: clipping, and clipping with Ω, at 50 and 100 steps?
 
 Figure 7 of Pascanu, Mikolov & Bengio (ICML 2013), Section 4.1.1, has 5 seeds a point: 5 of 5
 solved only means a rate above 56 %. These are its cells of both tanh initialisations.

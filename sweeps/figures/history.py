@@ -79,7 +79,7 @@ def history_panels(
 
 
 def _dotted(spec: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, float]:
-    """Give the height of the dotted line in each panel that has one."""
+    """Return the height of the dotted line in each panel that has one."""
     if "clip_threshold" not in result:  # not a recurrent network's
         return {}
     one_over_gamma = 4.0 if spec.get("init") == "sigmoid" else 1.0

@@ -1,7 +1,7 @@
-"""What takes space in a results folder, and what of it can go.
+"""Show what takes space in a results folder, and remove what is not needed.
 
-Nothing that was found is ever removed: parts and their history, the checkpoints that
-unsolved trials go on from, and the log of attempts stay.
+Parts and their history, checkpoints of unsolved trials, and the log of attempts are never
+removed.
 """
 
 import time
@@ -19,17 +19,17 @@ from sweeps.store.store import MANIFEST, TABLE, Store
 
 Kind = Literal["kept", "derived", "abandoned"]
 ABANDONED_AFTER_S = 3600.0
-"""A file that has been half written for so long is nobody's."""
+"""A partial file older than this was abandoned by its writer."""
 HIDDEN = "."
 
 
 @dataclass(frozen=True)
 class Item:
-    """Files of a results folder that have one fate."""
+    """Files of a results folder that are kept or removed together."""
 
     what: str
     kind: Kind
-    """kept: never removed; derived: made again from the parts; abandoned: of no use."""
+    """kept: never removed; derived: can be derived from the parts; abandoned: not used."""
     place: Place
     names: tuple[str, ...]
     size: int
@@ -37,13 +37,13 @@ class Item:
 
 
 def clean(chosen: Chosen, *, remove: bool) -> dict[str, Any]:
-    """Say what takes space, and remove what is derived or abandoned if asked to.
+    """Return what takes space; optionally remove what is derived or abandoned.
 
     Returns:
         What `sweep clean --json` prints.
 
     Raises:
-        SweepError: If something is to be removed while a run is going on.
+        SweepError: If something is to be removed during a run.
     """
     going = read_snapshot(chosen.place)
     if remove and going is not None:
@@ -72,13 +72,13 @@ def clean(chosen: Chosen, *, remove: bool) -> dict[str, Any]:
 
 
 def items(store: Store) -> Iterator[Item]:
-    """Sort the files of a store by their fate; those of no known kind are kept."""
+    """Group the files of a store by use; files of unknown kind are kept."""
     now = time.time()
     standings = store.standings()
     for place, what in (
         (store.parts.place, "results (parts)"),
         (store.history_parts.place, "history of the checks"),
-        (store.attempts, "log of what happened"),
+        (store.attempts, "log of attempts"),
     ):
         entries = place.entries()
         written = {name for name in entries if name.startswith(HIDDEN)}
@@ -91,7 +91,7 @@ def items(store: Store) -> Iterator[Item]:
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """Write it for a person."""
+    """Return the facts as lines of text."""
     shown = [each for each in facts["items"] if each["files"]]
     found = [
         f"{_amount(each['bytes']):>10}  {each['files']:>6} files  {each['kind']:<9}  "
@@ -111,7 +111,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
 def _checkpoints(
     store: Store, standings: dict[str, Standing], now: float
 ) -> Iterator[Item]:
-    """Tell checkpoints that a trial may go on from, from those that no trial will."""
+    """Separate the checkpoints that a trial may resume from from those that none will."""
     place = store.place / "checkpoints"
     entries = place.entries()
     whole = {name for name in entries if not name.startswith(HIDDEN)}
@@ -124,7 +124,7 @@ def _checkpoints(
 
 
 def _serves(place: Place, name: str, standings: dict[str, Standing]) -> bool:
-    """Say whether a trial may go on from a checkpoint: not where it has ended."""
+    """Return whether a trial may resume from a checkpoint: not if it has ended."""
     try:
         trial_id, _, _ = glance(place.read(name))
     except (FileNotFoundError, ValueError):
@@ -140,7 +140,9 @@ def _derived(store: Store, now: float) -> Iterator[Item]:
     stale = entries.keys() & {PROGRESS} if read_snapshot(store.place) is None else set()
     yield _item("table and manifest", "derived", store.place, entries, tables)
     yield _item("figures", "derived", store.place, entries, figures)
-    yield _item("progress of a run that has gone", "abandoned", store.place, entries, stale)
+    yield _item(
+        "progress of a run that has ended", "abandoned", store.place, entries, stale
+    )
     yield _half_written(store.place, entries, now)
 
 
@@ -150,7 +152,7 @@ def _half_written(place: Place, entries: dict[str, Entry], now: float) -> Item:
         for name, entry in entries.items()
         if name.startswith(HIDDEN) and now - entry.modified_at > ABANDONED_AFTER_S
     }
-    return _item("files half written", "abandoned", place, entries, old)
+    return _item("partial files", "abandoned", place, entries, old)
 
 
 def _item(
@@ -166,7 +168,7 @@ def _item(
 
 
 def _amount(size: float) -> str:
-    """Write bytes for a person.
+    """Return a number of bytes as text.
 
     Example:
         >>> _amount(900), _amount(5_600_000), _amount(3 << 30)

@@ -1,4 +1,4 @@
-"""Join the results of several machines: parts are put where they are not yet."""
+"""Merge the results of several machines: copy the parts that are missing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,34 +21,34 @@ ENDING = ".npz"
 
 @dataclass(frozen=True)
 class Joined:
-    """What came into a results folder."""
+    """What was added to a results folder."""
 
     into: str
-    """Its address."""
+    """The address of the folder."""
     parts: int
-    """Parts that were not there yet."""
+    """Number of new parts."""
     checkpoints: int
-    """Checkpoints that were further than those there."""
+    """Number of checkpoints that were new or had more updates."""
     logs: int
-    """Logs of attempts that were not there yet."""
+    """Number of new logs of attempts."""
     damaged: tuple[str, ...]
-    """Parts and checkpoints that were left out."""
+    """Addresses of damaged parts and checkpoints, which were skipped."""
     trials: int
-    """Trials with a result now."""
+    """Number of trials with a result after the merge."""
 
 
 def merge(sources: Iterable[str], into: str) -> Joined:
-    """Join results of one sweep into a folder; the sources stay as they are.
+    """Merge results of one sweep into a folder; the sources do not change.
 
-    May be interrupted and repeated: what is there already is not put again.
+    May be interrupted and repeated: existing files are skipped.
 
     Args:
         sources: Results folders of the sweep, such as `laptop/results/figure7`.
-        into: Where all of it goes; made if it is not there.
+        into: The target, created if missing.
 
     Raises:
         SweepError: If a source holds no results.
-        NondeterminismError: If two places contradict each other; nothing is put then.
+        NondeterminismError: If two places contradict each other; nothing is copied then.
     """
     sources = list(sources)
     columns = _columns([place(each) for each in (*sources, into)])
@@ -69,19 +69,19 @@ def merge(sources: Iterable[str], into: str) -> Joined:
 
 
 def lines(found: Joined) -> list[str]:
-    """Write it for a person."""
+    """Return the facts as lines of text."""
     return [
-        *(f"left out, damaged: {address}" for address in found.damaged),
-        f"{found.parts} parts, {found.checkpoints} checkpoints and {found.logs} logs came "
-        f"into {found.into}; {found.trials} trials have a result there",
+        *(f"skipped, damaged: {address}" for address in found.damaged),
+        f"{found.parts} parts, {found.checkpoints} checkpoints and {found.logs} logs were "
+        f"added to {found.into}; {found.trials} trials have a result there",
     ]
 
 
 def _columns(places: list[Place]) -> Columns:
-    """Return the columns of an experiment of the package, if the results are of one.
+    """Return the columns of the built-in experiment that the results belong to, if any.
 
-    A user's own file is not loaded: results may be a stranger's. The columns of its table
-    are then those of its parts.
+    A user's own file is not loaded: the results may be from an untrusted source. The columns
+    of its table are then those of its parts.
     """
     for each in places:
         found = read_events(each / "attempts")
@@ -109,7 +109,7 @@ def _require_agreement(stores: list[Store]) -> None:
 
 
 def _put_parts(source: Parts, target: Parts, damaged: list[str]) -> int:
-    """Copy the parts that are sound and not there; say which are damaged."""
+    """Copy missing parts that are not damaged; return which are damaged."""
     harmed, there = source.damaged(), set(target.names())
     damaged += [damage.address for damage in harmed.values()]
     put = [
@@ -121,7 +121,7 @@ def _put_parts(source: Parts, target: Parts, damaged: list[str]) -> int:
 
 
 def _put_checkpoints(source: Store, target: Store, damaged: list[str]) -> int:
-    """Copy the checkpoints that are further than those there, under one numerics id."""
+    """Copy checkpoints that are missing or have more updates, under one numerics id."""
     here, there = (each.place / "checkpoints" for each in (source, target))
     put = 0
     for name in here.names():
@@ -129,7 +129,7 @@ def _put_checkpoints(source: Store, target: Store, damaged: list[str]) -> int:
             continue
         data = here.read(name)
         try:
-            if _further(data, there, name):
+            if _is_newer(data, there, name):
                 there.replace(name, data)
                 put += 1
         except ValueError:
@@ -137,8 +137,8 @@ def _put_checkpoints(source: Store, target: Store, damaged: list[str]) -> int:
     return put
 
 
-def _further(data: bytes, there: Place, name: str) -> bool:
-    """Say whether a checkpoint is to replace the one there.
+def _is_newer(data: bytes, there: Place, name: str) -> bool:
+    """Return whether a checkpoint has more updates than the current one.
 
     Raises:
         ValueError: If it is damaged.

@@ -19,8 +19,8 @@ from sweeps.store.trial_id import id_of
 from sweeps.worker.metered_trainer import MeteredTrainer
 from sweeps.worker.training import result_of, training
 
-Verdict = Literal["equal", "different", "not comparable"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+BitVerdict = Literal["equal", "different", "not comparable"]
+BIT_VERDICTS: tuple[BitVerdict, ...] = get_args(BitVerdict)
 Row = dict[str, Any]
 
 
@@ -29,7 +29,7 @@ class Verified:
     """Comparison of one retrained trial."""
 
     trial_id: str
-    verdict: Verdict
+    verdict: BitVerdict
     differences: tuple[str, ...] = ()
     """Columns that differ, with the stored value and the new one."""
     made_by: str = ""
@@ -86,6 +86,8 @@ def verify_one(kept: Kept) -> Verified:
     try:
         engine = kind.engine(row["engine"])
     except SweepError:  # unknown engine
+        return Verified(name, "not comparable", made_by=made_by)
+    if not kind.possible_here([trial], engine):
         return Verified(name, "not comparable", made_by=made_by)
     trainer = MeteredTrainer(kind.trainer(engine, [trial]))
     result, drawn_from = _trained(trial, row["updates"], trainer)

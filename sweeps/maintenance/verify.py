@@ -1,7 +1,7 @@
-"""Train finished trials again, and compare every number bit for bit.
+"""Retrain a sample of finished trials, and compare every number bit for bit.
 
-Other code, libraries or machines may give other bits and be right: what was made by another
-numerics id and comes out otherwise is not comparable, and only under its own id different.
+Other code, libraries or machines may correctly give other bits: a trial that differs is
+"different" only under its own numerics id, and otherwise "not comparable".
 """
 
 import random
@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sweeps.errors import SweepError
-from sweeps.maintenance.retrain import VERDICTS, Kept, Row, Verified, verify
+from sweeps.maintenance.retrain import BIT_VERDICTS, Kept, Row, Verified, verify
 from sweeps.plan.forecast import workers
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
@@ -27,28 +27,28 @@ def verify_sample(
     *,
     to_adopt: bool = False,
 ) -> dict[str, Any]:
-    """Verify a random sample of finished trials, telling on stderr how far it is.
+    """Verify a random sample of finished trials; report progress on stderr.
 
     Args:
         chosen: The trials to draw from.
-        size: How many.
-        seed: Decides which; None draws one and prints it.
-        options: `cpus` says how many at a time.
-        to_adopt: Let unsolved trials go on from checkpoints of earlier numerics, if all is
-            equal; see `sweeps.maintenance.adopt_checkpoints`.
+        size: Sample size.
+        seed: Seed of the sample; None uses a random one and prints it.
+        options: `cpus` is the number of trials at a time.
+        to_adopt: If all match, let unsolved trials resume from checkpoints of earlier
+            numerics; see `sweeps.maintenance.adopt_checkpoints`.
 
     Returns:
         What `sweep verify --json` prints.
 
     Raises:
-        SweepError: If an option cannot be, no trial is finished, or nothing can be adopted.
+        SweepError: If an option is invalid, no trial is finished, or nothing can be adopted.
     """
     options.require_possible()
     if size < 1:
         raise SweepError(f"--sample must be at least 1, got {size}.")
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     drawn = sample(chosen, size, seed, of_each_kind=to_adopt)
-    say(f"training {len(drawn)} trials again; --seed {seed} draws the same")
+    say(f"retraining {len(drawn)} trials; --seed {seed} draws the same sample")
     found: list[Verified] = []
     code = UserCode.of(chosen.experiment)
     for each in verify(drawn, workers(chosen, options), code):
@@ -58,16 +58,26 @@ def verify_sample(
     if to_adopt:
         from sweeps.maintenance.adopt_checkpoints import adopt
 
-        adopted = adopt(chosen, found)
-        say(f"{adopted} checkpoints of earlier numerics were adopted: their trials go on")
+        say(_adoption(*adopt(chosen, found)))
     counts = Counter(each.verdict for each in found)
     return {
         "sweep": chosen.experiment.sweep.name,
         "results": chosen.place.address,
         "seed": seed,
-        **{verdict: counts[verdict] for verdict in VERDICTS},
+        **{verdict: counts[verdict] for verdict in BIT_VERDICTS},
         "trials": [asdict(each) for each in sorted(found, key=lambda e: e.trial_id)],
     }
+
+
+def _adoption(adopted: int, current: int) -> str:
+    if adopted:
+        return (
+            f"{adopted} checkpoints of earlier numerics were adopted: their trials resume "
+            "from them"
+        )
+    if current:
+        return f"adopted already: {current} checkpoints have the current numerics id"
+    return "there are no checkpoints to adopt"
 
 
 def sample(
@@ -77,10 +87,10 @@ def sample(
 
     Args:
         chosen: The trials to draw from.
-        size: How many, or all where there are fewer.
-        seed: Decides which.
-        of_each_kind: Draw at least one for each pair of a numerics id, of the row and of
-            today, though more than `size` may be drawn then.
+        size: Sample size; all if there are fewer.
+        seed: Seed of the sample.
+        of_each_kind: Draw at least one for each pair of a row's numerics id and the current
+            one, even if these are more than `size`.
 
     Raises:
         SweepError: If none is finished.
@@ -110,7 +120,9 @@ def sample(
 
 
 def _numerics(chosen: Chosen, trial: Any, row: Row) -> tuple[str, str]:
-    """Return the numerics id of a row, and that which its engine has today."""
+    """Return the numerics id of a row, and the current one of its engine; "" if not here."""
+    if not chosen.type.possible_here([trial], row["engine"]):
+        return row["numerics_id"], ""
     trainer = chosen.type.trainer(row["engine"], [trial])
     return row["numerics_id"], trainer.numerics_id(trial)
 
@@ -123,15 +135,15 @@ def _by_trial(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """Write verdicts for a person; differences last, where they are seen."""
+    """Return the verdicts as lines of text, differences last."""
     found = [
         f"{each['trial_id'][:SHOWN_DIGITS]}  {each['verdict']}" for each in facts["trials"]
     ]
     for each in facts["trials"]:
         if each["made_by"] != each["ours"]:
             found.append(
-                f"{each['trial_id'][:SHOWN_DIGITS]} was made by {each['made_by']}; here and "
-                f"now it would be {each['ours'] or 'no engine of that name'}"
+                f"{each['trial_id'][:SHOWN_DIGITS]} was made by {each['made_by']}; the "
+                f"current id is {each['ours'] or 'unknown: no engine of that name'}"
             )
     for each in facts["trials"]:
         name = each["trial_id"][:SHOWN_DIGITS]
@@ -143,5 +155,5 @@ def lines(facts: dict[str, Any]) -> list[str]:
             "numbers depend on what ran before in the same process, and on interruptions. "
             "Draw from a generator that the state holds, such as torch.Generator."
         )
-    counts = ", ".join(f"{facts[verdict]} {verdict}" for verdict in VERDICTS)
-    return [*found, f"{len(facts['trials'])} trials trained again: {counts}"]
+    counts = ", ".join(f"{facts[verdict]} {verdict}" for verdict in BIT_VERDICTS)
+    return [*found, f"{len(facts['trials'])} trials retrained: {counts}"]

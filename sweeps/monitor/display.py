@@ -1,4 +1,4 @@
-"""A run on the terminal: a live table where there is one, plain lines elsewhere."""
+"""Show a run: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Generator
@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeps.monitor.snapshot import Snapshot
+from sweeps.monitor.snapshot import Running, Snapshot
 from sweeps.store.trial_id import SHOWN_DIGITS
 from sweeps.terminal import duration
 
@@ -22,13 +22,13 @@ class Display(Protocol):
     """Something that shows snapshots."""
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show where the run stands."""
+        """Show the status of the run."""
         ...
 
 
 @contextmanager
 def display(console: Console) -> Generator[Display]:
-    """Give the display that fits a console, for the time of a run."""
+    """Return the display for a console, for the duration of a run."""
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
             yield LiveDisplay(live)
@@ -49,35 +49,40 @@ class LiveDisplay:
 
 
 class PlainDisplay:
-    """A line now and then, and one for every trial that ends."""
+    """A line every minute or so, and one for every trial that ends."""
 
     def __init__(self, console: Console) -> None:
         """Write lines to a console."""
         self._console = console
         self._shown_at = 0.0
-        self._told = (-1, False)
+        self._shown_state = (-1, False)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Write a line where a trial has ended or some time has passed."""
+        """Write a line if a trial has ended or some time has passed."""
         now = time.monotonic()
-        told = (snapshot.ended, snapshot.stopping)
-        if told == self._told and now - self._shown_at < PLAIN_EVERY_S:
+        state = (snapshot.ended, snapshot.stopping)
+        if state == self._shown_state and now - self._shown_at < PLAIN_EVERY_S:
             return
-        self._shown_at, self._told = now, told
+        self._shown_at, self._shown_state = now, state
         self._console.print(line(snapshot), highlight=False, soft_wrap=True)
 
 
 def line(snapshot: Snapshot) -> str:
-    """Write a snapshot in one line."""
+    """Return a snapshot as one line."""
     return (
         f"{snapshot.sweep}: {snapshot.done_before + snapshot.ended} of {snapshot.trials} "
-        f"trials done, {counts(snapshot)}; {len(snapshot.running)} running, "
+        f"trials done, {counts(snapshot)}; {snapshot.in_training} running, "
         f"{snapshot.updates_per_s:,.0f} updates/s, {time_left(snapshot)}"
     )
 
 
+def others(each: Running) -> str:
+    """Write with how many others a trial is trained; nothing where it is alone."""
+    return f" and {each.together - 1} more" if each.together > 1 else ""
+
+
 def counts(snapshot: Snapshot) -> str:
-    """Write how the trials of this run ended."""
+    """Return the counts of trials that ended in this run, as text."""
     return (
         f"{snapshot.solved} solved, {snapshot.unsolved} unsolved, "
         f"{snapshot.diverged} diverged, {snapshot.failed} failed"
@@ -85,16 +90,16 @@ def counts(snapshot: Snapshot) -> str:
 
 
 def time_left(snapshot: Snapshot) -> str:
-    """Write how long the run will take at most, or that it stops."""
+    """Return the maximum time left as text, or that the run is stopping."""
     if snapshot.stopping:
-        return "stopping: workers keep their checkpoints (Ctrl-C again to kill)"
+        return "stopping: workers save checkpoints (Ctrl-C again to kill)"
     if snapshot.eta_s is None:
-        return "time left not known yet"
+        return "time left unknown"
     return f"at most {duration(snapshot.eta_s)} left"
 
 
 def render(snapshot: Snapshot) -> Group:
-    """Draw a snapshot as a table of the running trials between two lines."""
+    """Return a snapshot as a table of the running trials between two lines."""
     done = snapshot.done_before + snapshot.ended
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("trial")
@@ -107,7 +112,7 @@ def render(snapshot: Snapshot) -> Group:
         value = "" if each.value is None else f"{each.measurement} {each.value:.3g}"
         table.add_row(
             each.trial_id[:SHOWN_DIGITS],
-            Text(each.about),  # no markup: a user's own words
+            Text(each.about + others(each)),  # no markup: text of the user
             f"{each.update:,}",
             ProgressBar(total=snapshot.budget, completed=each.update, width=16),
             Text(value),

@@ -1,4 +1,4 @@
-"""How much of a run's cores the engine had: the rest is overhead.
+"""Share of core time used for training; the rest is overhead.
 
 efficiency  = CPU time in the engine / (workers · time from the first trial's start
               to the last one's end)
@@ -15,7 +15,7 @@ from sweeps.store.events import Ended, Event
 
 @dataclass(frozen=True)
 class Efficiency:
-    """CPU time in the engine against what there was."""
+    """CPU time in the engine, and the core time available."""
 
     update_s: float = 0.0
     """CPU seconds in updates."""
@@ -26,7 +26,7 @@ class Efficiency:
 
     @classmethod
     def of(cls, facts: object) -> "Efficiency":
-        """Read what was written down; nothing where somebody has harmed it."""
+        """Read recorded values; ignore those that are not numbers."""
         if not isinstance(facts, Mapping):
             return cls()
         found: list[Any] = [facts.get(each.name) for each in fields(cls)]
@@ -37,17 +37,17 @@ class Efficiency:
 
     @property
     def efficiency(self) -> float | None:
-        """Share of the workers' time in which the engine computed."""
+        """The engine's share of the workers' time."""
         return (self.update_s + self.check_s) / self.worker_s if self.worker_s else None
 
     @property
     def check_share(self) -> float | None:
-        """Share of the engine's time that went into checks."""
+        """The share of checks in the engine's time."""
         engine_s = self.update_s + self.check_s
         return self.check_s / engine_s if engine_s else None
 
     def __add__(self, other: "Efficiency") -> "Efficiency":
-        """Add two runs up."""
+        """Add two runs."""
         return Efficiency(
             self.update_s + other.update_s,
             self.check_s + other.check_s,
@@ -62,16 +62,16 @@ def of_events(events: Iterable[Event]) -> Efficiency:
 
 
 def summary(found: Efficiency) -> str | None:
-    """Write both shares for a person; None where nothing has been trained.
+    """Return both shares as text; None if nothing has been trained.
 
     Example:
         >>> summary(Efficiency(update_s=96.0, check_s=2.0, worker_s=100.0))
-        'all runs so far: efficiency 98.0 % of the cores, checks 2.0 % of it'
+        'all runs so far: training used 98.0 % of core time, 2.0 % of that on evaluation'
         >>> summary(Efficiency())
     """
     if found.efficiency is None or found.check_share is None:
         return None
     return (
-        f"all runs so far: efficiency {100 * found.efficiency:.1f} % of the cores, "
-        f"checks {100 * found.check_share:.1f} % of it"
+        f"all runs so far: training used {100 * found.efficiency:.1f} % of core time, "
+        f"{100 * found.check_share:.1f} % of that on evaluation"
     )

@@ -31,6 +31,9 @@ class Running:
     value: float | None
     """Its value at the last check."""
     updates_per_s: float
+    """Of all trials that its worker trains at a time."""
+    together: int = 1
+    """How many these are."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ class Snapshot:
     host: str = field(default_factory=socket.gethostname)
     at: float = field(default_factory=time.time)
     """Unix time of the snapshot."""
+
+    @property
+    def in_training(self) -> int:
+        """Trials in training now."""
+        return sum(each.together for each in self.running)
 
     @property
     def ended(self) -> int:

@@ -1,4 +1,4 @@
-"""How the trials of a sweep stand, from its store and from a run that is going."""
+"""Status of a sweep's trials, from its store and from an active run."""
 
 from collections import Counter
 from dataclasses import asdict, replace
@@ -16,9 +16,9 @@ KINDS = ("solved", "unsolved", "diverged", "failed", "running", "waiting")
 
 
 def status(chosen: Chosen) -> dict[str, Any]:
-    """Count the chosen trials by how they stand at the budget.
+    """Count the chosen trials by their status at the budget.
 
-    Where none is asked for and a run is going, the budget is that of the run.
+    Without a `--budget`, the budget of an active run is used.
 
     Returns:
         What `sweep status --json` prints: each trial is counted once, under one of
@@ -42,6 +42,10 @@ def status(chosen: Chosen) -> dict[str, Any]:
             counts["running"] += 1
         else:
             counts["failed" if name in failed else "waiting"] += 1
+    others = (r.get("together", 1) - 1 for name, r in running.items() if name in waiting)
+    beside = min(sum(others), counts["waiting"])  # their names are not in the snapshot
+    counts["running"] += beside
+    counts["waiting"] -= beside
     trained = [work.standings[n].updates for n in waiting & work.standings.keys()]
     used = of_events(read_events(chosen.place / "attempts"))
     used += Efficiency.of(snapshot.get("efficiency"))
@@ -72,16 +76,14 @@ def status(chosen: Chosen) -> dict[str, Any]:
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """Write a status for a person."""
+    """Return a status as lines of text."""
     counts = ", ".join(f"{facts[kind]} {kind}" for kind in KINDS)
     found = [
         f"{facts['sweep']}: {facts['trials']} trials at {facts['budget']:,} updates: {counts}"
     ]
     if trained_to := facts["trained_to"]:
         updates = " to ".join(f"{each:,}" for each in sorted(set(trained_to)))
-        found.append(
-            f"  {facts['trained']} of the others have had {updates} updates already"
-        )
+        found.append(f"  {facts['trained']} of the others already have {updates} updates")
     for each in facts["running_trials"]:
         found.append(
             f"  {each['trial_id'][:SHOWN_DIGITS]}  {each['about']}: update "

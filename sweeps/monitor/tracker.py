@@ -92,7 +92,10 @@ class Tracker:
         self.updates += made
         self.update_s += progress.update_s - before.update_s
         self.check_s += progress.check_s - before.check_s
-        self.cost_done += made * self._cost(number, progress.trial_id)
+        if progress.cost_made is None:
+            self.cost_done += made * self._cost(number, progress.trial_id)
+        else:
+            self.cost_done += progress.cost_made - (before.cost_made or 0.0)
         last = self.latest.get(number, Progress())
         for kind in KINDS:
             self.ended[kind] += getattr(progress, kind) - getattr(last, kind)
@@ -162,6 +165,7 @@ class Tracker:
             measurement=progress.measurement,
             value=progress.value,
             updates_per_s=self.rates.get(pack.number, 0.0),
+            together=progress.together,
         )
 
     def _eta(self, now: float) -> float | None:
@@ -188,6 +192,8 @@ class Tracker:
 
 def _cost_left(pack: Pack, progress: Progress) -> float:
     """Return the cost of the trials that have not ended, the first of them running."""
+    if progress.cost_left is not None:
+        return progress.cost_left
     waiting = pack.trials[progress.ended :]
     left = sum(_cost_of(pack, trial) for trial in waiting)
     if waiting and progress.trial_id == id_of(waiting[0]):

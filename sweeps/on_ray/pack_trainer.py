@@ -62,7 +62,7 @@ class PackTrainer(tune.Trainable):
         self._progress.close()
 
     def __repr__(self) -> str:
-        """Name the actor: Ray asks when it takes its first pack, or where setup has failed."""
+        """Name the actor: Ray asks when it takes its first pack, or if setup has failed."""
         if not hasattr(self, "_pack"):
             return type(self).__name__
         return f"{self._assignment.sweep}: pack {self._pack.number} and later ones"

@@ -21,7 +21,7 @@ def on_ray(setup: Setup) -> Generator["RayScheduler"]:
     with private_folder() as private, ray_session(setup, private) as session:
         workers = setup.workers
         if setup.address is not None and not setup.limited:
-            workers = max(1, int(session.cpus // max(setup.resources.cpus, 1e-9)))
+            workers = session.workers(setup.resources)
         yield RayScheduler(session, workers, private / "tune")
 
 

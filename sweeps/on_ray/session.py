@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.gpus import gpus
 from sweeps.environment import for_children
 from sweeps.errors import SweepError
 from sweeps.on_ray.watchdog import watchdog
 from sweeps.spec.run_options import LOOPBACK
+from sweeps.spec.trial_type import Resources
 from sweeps.worker.scheduler import Setup, require
 
 TOKEN_BYTES = 32
@@ -49,19 +51,28 @@ class RaySession:
     """File with the dashboard's token; readable by its owner only."""
     cpus: int
     """Cores available, over all machines."""
+    gpus: float = 0.0
+    """GPUs available, over all machines."""
+
+    def workers(self, resources: Resources) -> int:
+        """Return how many workers there is room for, at least one."""
+        room = self.cpus / max(resources.cpus, 1e-9)
+        if resources.gpus:
+            room = min(room, self.gpus / resources.gpus)
+        return max(1, int(room + 1e-9))
 
 
 @contextmanager
 def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
-    """Start a Ray on this machine, or join one, for the time of a run.
+    """Start a Ray on this machine, or join one, for the duration of a run.
 
     Args:
-        setup: How the job is called in the dashboard, how many cores to take, whether to
-            join a Ray.
+        setup: The name of the job in the dashboard, the number of cores, and the Ray to join
+            if any.
         private: A folder that only its owner can enter, for the token.
 
     Raises:
-        SweepError: If no Ray answers at the address, or it lacks what a worker takes.
+        SweepError: If no Ray answers at the address, or it lacks the resources of a worker.
     """
     address, resources = setup.address, setup.resources
     token_file = _make_token(private) if address is None else None
@@ -87,7 +98,9 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
             found = ray.cluster_resources()
             require(resources, found, "Ray")
             cpus = int(found.get("CPU", 0))
-            yield RaySession(f"http://{url}" if url else None, token_file, cpus)
+            yield RaySession(
+                f"http://{url}" if url else None, token_file, cpus, found.get("GPU", 0.0)
+            )
         finally:
             for each in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(
@@ -138,9 +151,13 @@ def _own_raylet() -> int | None:
 def _start(setup: Setup) -> dict[str, Any]:
     """Return how to start a Ray on this machine."""
     os.environ.pop("RAY_ADDRESS", None)
+    resources = setup.resources
+    wanted = math.ceil(setup.workers * resources.gpus)
+    there = len(gpus()) if wanted else 0
     return {
+        **({"num_gpus": min(wanted, there)} if there else {}),  # else Ray looks for others
         "address": "local",
-        "num_cpus": max(1, math.ceil(setup.workers * setup.resources.cpus)),
+        "num_cpus": max(1, math.ceil(setup.workers * resources.cpus)),
         "include_dashboard": setup.dashboard is not None,
         "dashboard_host": setup.dashboard or LOOPBACK,
         "object_store_memory": OBJECT_STORE_BYTES,

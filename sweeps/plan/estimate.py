@@ -1,9 +1,9 @@
-"""What a run will cost: simulated from recorded speeds and from how trials have ended.
+"""Estimate a run's duration by simulation, from recorded speeds and outcomes.
 
-A trial that has not ended yet lasts as long as the Kaplan–Meier curve of its replicates
-says, given how far it is, or to its budget. Each simulated run takes other replicates
-(drawn with repetition), another share of trials that outlast all of them, and another
-measured speed; the interval holds 95 % of the runs.
+How long an unfinished trial lasts is drawn from the Kaplan–Meier curve of its replicates,
+given its updates so far, up to its budget. Each simulated run resamples the replicates (with
+replacement), the share of trials that outlast all of them, and the measured speed; the
+interval holds 95 % of the runs.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -14,17 +14,18 @@ import numpy as np
 
 from sweeps.plan.plan import Plan
 from sweeps.plan.speeds import Speeds
+from sweeps.spec.trial_type import Resources
 from sweeps.statistics import Survival, kaplan_meier
 from sweeps.store.columns import flat
 from sweeps.store.standing import Standing
 from sweeps.store.trial_id import id_of
-from sweeps.terminal import duration
+from sweeps.terminal import counted, duration
 
 REPLICATES = 3
-"""Fewer observations of a cell than this say less than those of the whole sweep."""
-DRAWS, CELLS_DRAWN_ANEW = 200, 200
+"""A cell with fewer observations is estimated from the whole sweep."""
+DRAWS, MOST_RESAMPLED_CELLS = 200, 200
 SIMULATED = 4_000_000
-"""Simulated trials at most, over all draws."""
+"""Maximum number of simulated trials, over all draws."""
 LEVELS = (2.5, 50.0, 97.5)
 
 Span = tuple[float, float]
@@ -33,22 +34,24 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Overhead:
-    """What a run takes beside its updates."""
+    """Time that a run takes besides its updates."""
 
     start_s: Span = (4.0, 12.0)
-    """To start Ray and to end it: on an idle machine, and on a busy one."""
+    """Start and shutdown of Ray: on an idle machine, and on a busy one."""
     trial_s: Span = (0.004, 0.010)
-    """First weights, checkpoint and log of one trial."""
+    """Initial weights, checkpoint and log of one trial."""
     factor: Span = (1.02, 1.08)
-    """Ray's processes and the driver take turns with the workers on the same cores."""
+    """Ray's processes and the driver share the cores with the workers."""
 
 
 USUAL = Overhead()
 """As measured; see docs/explanation/performance.md."""
 
+ONE_CORE = Resources()
+
 Cell = Hashable
 Observations = list[tuple[int, bool]]
-"""How far trials came, and whether they ended there; else the budget ended them."""
+"""Updates of trials, and whether they ended there; otherwise the budget ended them."""
 
 
 @dataclass(frozen=True)
@@ -61,50 +64,69 @@ class Estimate:
     core_hours: float
     cpus: int
     at_most: bool
-    """Some trials are further than all like them that ended, and are counted to their budget."""
+    """For some trials no comparable one ran this long: the full budget is assumed."""
     basis: str
+    gpus: float = 0.0
+    """GPUs that the run uses."""
+    gpu_hours: float = 0.0
 
     def summary(self) -> str:
-        """Write it for a person.
+        """Return the estimate as text.
 
         Example:
             >>> Estimate(7800, 6600, 8700, 4.3, 2, False, "60 trials on this machine").summary()
             'about 2 h 10 min (1 h 50 min to 2 h 25 min) on 2 cores, 4.3 core-hours (from 60 trials on this machine)'
             >>> Estimate(9e5, 8e5, 1e6, 271.8, 2, True, "a pilot of 4 s").summary()
             'at most 10 d 10 h (9 d 6 h to 11 d 13 h) on 2 cores, 270 core-hours (from a pilot of 4 s)'
+            >>> Estimate(2700, 2600, 2900, 0.75, 1, False, "a pilot of 4 s", 1, 0.75).summary()
+            'about 45 min 0 s (43 min 20 s to 48 min 20 s) on 1 GPU, 0.75 GPU-hours (from a pilot of 4 s)'
         """
+        where, hours, unit = (
+            (counted(self.gpus, "GPU"), self.gpu_hours, "GPU")
+            if self.gpus
+            else (f"{self.cpus} cores", self.core_hours, "core")
+        )
         return (
             f"{'at most' if self.at_most else 'about'} {duration(self.seconds)} "
-            f"({duration(self.low_s)} to {duration(self.high_s)}) on {self.cpus} cores, "
-            f"{float(f'{self.core_hours:.2g}'):g} core-hours (from {self.basis})"
+            f"({duration(self.low_s)} to {duration(self.high_s)}) on {where}, "
+            f"{float(f'{hours:.2g}'):g} {unit}-hours (from {self.basis})"
         )
 
 
-def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) -> Estimate:
+def estimate(
+    work: Plan,
+    speeds: Speeds,
+    cpus: int,
+    overhead: Overhead = USUAL,
+    resources: Resources = ONE_CORE,
+) -> Estimate:
     """Estimate how long a plan takes.
 
     Args:
-        work: What there is to run.
-        speeds: How fast it trains.
-        cpus: Workers at a time.
-        overhead: What it takes beside the updates.
+        work: The plan.
+        speeds: Seconds per update.
+        cpus: Number of workers.
+        overhead: Time besides the updates.
+        resources: What a worker needs. With several trials at a time, a speed is the worker's:
+            a trial among n of them takes n times as long.
     """
+    beside = max(1, min(resources.slots, len(work.to_run) // max(1, cpus)))
     draws = max(20, min(DRAWS, SIMULATED // max(1, len(work.to_run))))
     rng = np.random.default_rng(0)
     total, longest = np.zeros(draws), np.zeros(draws)
     known = _observed(work)
     groups = _groups(work)
-    anew = len(groups) <= CELLS_DRAWN_ANEW
+    resample = len(groups) <= MOST_RESAMPLED_CELLS
     at_most = False
     for (cell, start), trials in groups.items():
         seen = _relevant(known, cell)
         at_most |= not _any_end(seen, start)
-        updates = _simulated(seen, start, work.budget, (draws, len(trials)), rng, anew)
+        updates = _simulated(seen, start, work.budget, (draws, len(trials)), rng, resample)
         speed = rng.choice(np.array(speeds.of(trials[0])), size=draws)
         seconds = (updates - start) * speed[:, None]
         total += seconds.sum(axis=1)
-        longest = np.maximum(longest, seconds.max(axis=1))
-    # Longest first: the cores end together, or one long trial ends last.
+        longest = np.maximum(longest, beside * seconds.max(axis=1))
+    # Longest first: all cores end together, or one long trial ends last.
     factor, each_s, start_s = (
         rng.uniform(*span, size=draws)
         for span in (overhead.factor, overhead.trial_s, overhead.start_s)
@@ -113,11 +135,13 @@ def estimate(work: Plan, speeds: Speeds, cpus: int, overhead: Overhead = USUAL) 
     wall = np.maximum(total / cpus, longest * factor) + start_s
     low, middle, high = (float(each) for each in np.percentile(wall, LEVELS))
     hours = float(np.median(total)) / 3600
-    return Estimate(middle, low, high, hours, cpus, at_most, speeds.basis)
+    gpus = resources.gpus * cpus
+    gpu_hours = middle / 3600 * gpus
+    return Estimate(middle, low, high, hours, cpus, at_most, speeds.basis, gpus, gpu_hours)
 
 
 def _groups(work: Plan) -> dict[tuple[Cell, int], list[Any]]:
-    """Group the work by cell, and by how far a trial is."""
+    """Group the work by cell and by updates made so far."""
     found: dict[tuple[Cell, int], list[Any]] = {}
     for trial in work.to_run:
         standing = work.standings.get(id_of(trial))
@@ -127,12 +151,12 @@ def _groups(work: Plan) -> dict[tuple[Cell, int], list[Any]]:
 
 
 def _cell(trial: Any) -> Cell:
-    """Return what a trial's replicates have in common: all fields but the seed."""
+    """Return what a trial shares with its replicates: all fields except the seed."""
     return tuple(each for each in flat(trial).items() if each[0] != "seed")
 
 
 def _observed(work: Plan) -> dict[Cell | None, Observations]:
-    """List by cell how far the trials of a sweep came; under None, those of all cells."""
+    """Return the observations of a sweep by cell; under None, those of all cells."""
     found: dict[Cell | None, Observations] = {None: []}
     for trial in work.trials:
         standing: Standing | None = work.standings.get(id_of(trial))
@@ -149,7 +173,7 @@ def _relevant(known: Mapping[Cell | None, Observations], cell: Cell) -> Observat
 
 
 def _any_end(seen: Observations, start: int) -> bool:
-    """Say whether a trial is known to have ended beyond `start`."""
+    """Return whether an observed trial ended after `start`."""
     return any(ended and updates > start for updates, ended in seen)
 
 
@@ -159,13 +183,13 @@ def _simulated(
     budget: int,
     size: tuple[int, int],
     rng: np.random.Generator,
-    anew: bool,
+    resample: bool,
 ) -> "np.ndarray":
-    """Draw the updates at which trials end that have come to `start`, draws × trials."""
+    """Draw the updates at which trials end that are at `start`, draws × trials."""
     if not _any_end(seen, start):
         return np.full(size, float(budget))
     outlast = _outlasting(len(seen), size[0], rng)
-    if not anew:
+    if not resample:
         return _drawn(_curve(seen), outlast, start, budget, rng.random(size))
     rows = [
         _drawn(_curve(_resampled(seen, rng)), each, start, budget, rng.random((1, size[1])))
@@ -175,11 +199,11 @@ def _simulated(
 
 
 def _outlasting(seen: int, draws: int, rng: np.random.Generator) -> "np.ndarray":
-    """Draw the share of trials that outlast all that were seen, draws × 1.
+    """Draw the share of trials that outlast all observed ones, draws × 1.
 
-    From Beta(½, n + ½): what is known of a rate, by Jeffreys's prior (H. Jeffreys (1946),
+    From Beta(½, n + ½), the posterior of a rate under Jeffreys's prior (H. Jeffreys (1946),
     *An invariant form for the prior probability in estimation problems*, Proc. R. Soc. A
-    186), after n trials of which none did.
+    186), after n trials, none of which did.
     """
     return rng.beta(0.5, seen + 0.5, size=(draws, 1))
 
@@ -195,9 +219,9 @@ def _curve(seen: Sequence[tuple[int, bool]]) -> Survival:
 def _drawn(
     curve: Survival, outlast: "np.ndarray", start: int, budget: int, chance: "np.ndarray"
 ) -> "np.ndarray":
-    """Invert a survival curve, given survival to `start`; the budget ends what is left.
+    """Invert a survival curve, given survival to `start`; the budget ends the rest.
 
-    A share of `outlast` survives whatever the curve S says: S' = outlast + (1 − outlast) S.
+    A share of `outlast` survives in addition to the curve S: S' = outlast + (1 − outlast) S.
     """
     times = np.array([*curve.times, np.inf])
     shares = np.array([*curve.shares, -np.inf])

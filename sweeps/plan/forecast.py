@@ -1,18 +1,20 @@
-"""Forecast a run from what was recorded, or from a pilot; and say how good it was."""
+"""Forecast a run from recorded speeds or from a pilot, and compare it with the outcome."""
 
 from collections.abc import Callable
 
+from cluster.gpus import gpus
 from sweeps.errors import SweepError
 from sweeps.plan.estimate import Estimate, estimate
 from sweeps.plan.plan import Plan
 from sweeps.plan.speeds import Speeds, assumed, recorded
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
+from sweeps.spec.trial_type import Resources
 from sweeps.store.attempts import read_events
-from sweeps.terminal import duration
+from sweeps.terminal import counted, duration
 
 WORTH_A_PILOT_S = 120.0
-"""A run that may last longer measures first, where nothing is known."""
+"""A run that may last longer is preceded by a pilot if no speed is known."""
 
 
 def forecast(
@@ -23,14 +25,14 @@ def forecast(
     measure: Callable[[], Speeds],
     measure_if_long: bool = False,
 ) -> Estimate | None:
-    """Estimate how long a run takes; None where nothing is known and nothing is measured.
+    """Estimate how long a run takes; return None if no speed is known or measured.
 
     Args:
         chosen: The trials and their results.
-        work: What there is to run.
-        options: `pilot` measures now; `cpus` and `engine` say on what.
+        work: The plan.
+        options: `pilot` measures now; `cpus` and `engine` are used for it.
         measure: Measures speeds on this machine; see `sweeps.worker.pilot`.
-        measure_if_long: Measure unasked where nothing is known and the run may be a long one.
+        measure_if_long: Also measure if no speed is known and the run may be long.
     """
     if not work.to_run:
         return None
@@ -39,41 +41,117 @@ def forecast(
         measure_if_long and not speeds and worth_a_pilot(chosen, work, options)
     ):
         speeds = measure()
-    return estimate(work, speeds, workers(chosen, options)) if speeds else None
+    if not speeds:
+        return None
+    needs = resources(chosen, options)
+    return estimate(work, speeds, workers(chosen, options), resources=needs)
+
+
+def resources(chosen: Chosen, options: RunOptions) -> Resources:
+    """Return what a worker takes."""
+    engine = chosen.type.engine(options.engine)
+    return chosen.type.resources(chosen.trials, engine, options.asked_device)
 
 
 def workers(chosen: Chosen, options: RunOptions) -> int:
-    """Return how many trials are trained at a time: as many as the cores allow."""
-    cpus = chosen.type.resources(chosen.trials).cpus
-    return max(1, int(options.cores // max(cpus, 1e-9)))
+    """Return the number of workers that train at a time, limited by cores and GPUs."""
+    needs = resources(chosen, options)
+    by_cores = int(options.cores // max(needs.cpus, 1e-9))
+    if not needs.gpus:
+        return max(1, by_cores)
+    there = options.gpus or len(gpus())
+    if not there and not chosen.type.described.engines:
+        return max(1, by_cores)  # Ray may find GPUs of another make
+    return max(1, min(by_cores, int(max(1, there) / needs.gpus + 1e-9)))
 
 
-def require_cores(chosen: Chosen, options: RunOptions) -> None:
-    """Refuse trials that take more cores each than the run may use; a cluster says so itself.
+def require_resources(chosen: Chosen, options: RunOptions) -> None:
+    """Reject what this machine cannot provide; a cluster checks this itself.
 
     Raises:
-        SweepError: Naming both numbers.
+        SweepError: Naming what is asked for, what is there, and what to do.
     """
-    taken = chosen.type.resources(chosen.trials).cpus
-    if options.address is None and taken > options.cores:
+    engine, needs = chosen.type.engine(options.engine), resources(chosen, options)
+    _require_device(chosen, options, needs)
+    if options.address is None and needs.cpus > options.cores:
         raise SweepError(
-            f"A trial takes {taken:g} cores, but the run may use {options.cores}. Ask for less "
-            "in the trials' `cpus`, or for more with --cpus."
+            f"A trial needs {needs.cpus:g} cores, but the run may use {options.cores}. Reduce the "
+            "trials' `cpus`, or raise --cpus."
         )
+    asked = engine is not None or options.gpus is not None  # else Ray may find others
+    if options.address is None and needs.gpus and asked:
+        _require_gpus(max(needs.gpus, options.gpus or 0), options.cores)
+    chosen.type.require_trainable(chosen.trials, engine)
+
+
+def _require_device(chosen: Chosen, options: RunOptions, needs: Resources) -> None:
+    """Refuse a device that nothing would be put on.
+
+    Raises:
+        SweepError: Naming the option.
+    """
+    asked = options.asked_device
+    if asked is None or asked == needs.device:
+        return
+    words = f"--device {options.device}" if options.device else f"--gpus {options.gpus}"
+    engines = chosen.type.described.engines
+    others = [
+        each
+        for each in engines
+        if chosen.type.resources(chosen.trials, each, asked).device == asked
+    ]
+    remedy = (
+        f"Choose another with --engine: {' or '.join(others)}."
+        if others
+        else "Give its class an attribute `gpus`, the GPUs that a trial takes."
+    )
+    which = f"the engine {chosen.type.engine(options.engine)}" if engines else "the trial"
+    raise SweepError(f"{words} does nothing: {which} computes on {needs.device}. {remedy}")
+
+
+def _require_gpus(wanted: float, cores: int) -> None:
+    there = gpus()
+    if wanted <= len(there):
+        return
+    names = f" ({', '.join(each.name for each in there)})" if there else ""
+    raise SweepError(
+        f"The run takes {counted(wanted, 'GPU')}, but this machine has {len(there) or 'none'}{names}, "
+        f"and {cores} cores. Ask for what is here, or run where there are more; `sweep doctor` "
+        "shows what is found."
+    )
+
+
+def unused_gpus(chosen: Chosen, work: Plan, options: RunOptions) -> str | None:
+    """Say what the GPUs of this machine would bring, where a run does not use them."""
+    if options.address or options.asked_device or not work.to_run:
+        return None
+    kind = chosen.type
+    needs = {each: kind.resources(chosen.trials, each) for each in kind.described.engines}
+    engine = next((each for each, takes in needs.items() if takes.gpus), None)
+    there = gpus() if engine and not resources(chosen, options).gpus else []
+    if engine is None or not there:
+        return None
+    speeds = assumed(kind, engine)
+    found = estimate(work, speeds, len(there), resources=needs[engine])
+    return (
+        f"not used: {counted(len(there), 'GPU')} ({there[0].name}). With --engine {engine} the run takes about "
+        f"{duration(found.seconds)} at the speed of an H100"
+    )
 
 
 def worth_a_pilot(chosen: Chosen, work: Plan, options: RunOptions) -> bool:
-    """Return whether a run may take so long that a pilot is little beside it.
+    """Return whether a run may take so long that a pilot is worthwhile.
 
-    Not on a cluster: this machine is none of those that train there.
+    Not on a cluster: its machines are not this one.
     """
     speeds = assumed(chosen.type, chosen.type.engine(options.engine))
-    guess = estimate(work, speeds, workers(chosen, options))
+    needs = resources(chosen, options)
+    guess = estimate(work, speeds, workers(chosen, options), resources=needs)
     return options.address is None and guess.seconds > WORTH_A_PILOT_S
 
 
 def compared(found: Estimate, took_s: float) -> str:
-    """Write what was predicted against what it took.
+    """Return the predicted and the actual duration as text.
 
     Example:
         >>> compared(Estimate(2000, 1860, 2280, 1.1, 2, False, "a pilot of 4 s"), 2095)
@@ -86,7 +164,7 @@ def compared(found: Estimate, took_s: float) -> str:
 
 
 def plan_line(chosen: Chosen, work: Plan, found: Estimate | None) -> str:
-    """Say a plan in one line, with what it will cost where that is known."""
+    """Describe a plan in one line, with its estimated duration if known."""
     will_take = f"; {found.summary()}" if found else ""
     return (
         f"{chosen.experiment.sweep.name}: {len(work.trials)} trials, {work.done} done, "

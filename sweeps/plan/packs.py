@@ -52,6 +52,21 @@ def packs(work: Plan, size: int) -> list[Pack]:
     return _packs(work, [sound[cut : cut + size] for cut in range(0, len(sound), size)])
 
 
+def packs_for_slots(work: Plan, workers: int) -> list[Pack]:
+    """Cut the work into one pack for each worker that trains many trials at a time.
+
+    A worker refills the place of a trial that has ended from its pack, so it is busy until few
+    trials are left: once a pack, so there are few packs. Trials are dealt out like cards, the
+    most expensive first: packs are about equal.
+
+    Args:
+        work: The trials to run, most expensive first.
+        workers: Number of workers.
+    """
+    sound = [trial for trial in work.to_run if id_of(trial) not in work.failed]
+    return _packs(work, [hand for n in range(workers) if (hand := sound[n::workers])])
+
+
 def packs_by_time(work: Plan, typical: Callable[[Any], float], workers: int) -> list[Pack]:
     """Cut the work into packs of about equal maximum duration.
 

@@ -22,43 +22,43 @@ if TYPE_CHECKING:
 PAGE = "claims.md"
 HASH_DIGITS = 12
 HEAD = (
-    "| | paper's claim | paper's value | ours | verdict | command, which also goes on | table |",
+    "| | paper's claim | paper's value | ours | verdict | command (also resumes) | table |",
     "| --- | --- | --- | --- | --- | --- | --- |",
 )
 
 
 @dataclass(frozen=True)
-class Row:
+class JudgedClaim:
     """A claim, judged."""
 
     claim: Claim
     finding: Finding
     command: str
-    """Trains what the verdict rests on; empty where no experiment tests the claim."""
+    """Trains the trials that the verdict depends on; empty if no experiment tests the claim."""
     table: str
-    """SHA-256 of the table that the verdict rests on; empty without one."""
+    """SHA-256 of the table that the verdict depends on; empty without one."""
     so_far: bool = False
     """Whether trials are missing, or unsolved at less than the sweep's budget."""
 
 
-def write_claims(results: str) -> tuple[str, list[Row]]:
+def write_claims(results: str) -> tuple[str, list[JudgedClaim]]:
     """Judge every claim by the tables in a results folder, and write the page there.
 
     Args:
-        results: Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX.
+        results: Folder with one subfolder per sweep, or s3://BUCKET/PREFIX.
 
     Returns:
         The address of the page, and its rows.
 
     Raises:
-        SweepError: If a claim is badly written, nothing is there, or the page cannot be
+        SweepError: If a claim is invalid, there are no results, or the page cannot be
             written.
     """
     root = place(results)
     if not root.folders() and not root.names():
         raise SweepError(
             f"There are no results in {root.address}. Train first: "
-            f"{sweep_command('run', 'figure7')}; or name another folder with --results DIR."
+            f"{sweep_command('run', 'figure7')}; or choose another folder with --results DIR."
         )
     rows = judged(root)
     try:
@@ -66,23 +66,25 @@ def write_claims(results: str) -> tuple[str, list[Row]]:
     except OSError as error:
         raise SweepError(
             f"The claims cannot be written to {root.address} ({error.strerror or error}). "
-            "Free it, or choose another with --results DIR."
+            "Free space or fix its permissions, or choose another with --results DIR."
         ) from None
     return joined(root, PAGE), rows
 
 
-def judged(root: Place) -> list[Row]:
+def judged(root: Place) -> list[JudgedClaim]:
     """Judge every claim of the paper by the tables in a results folder, in their order."""
     from sweeps.claims.untested_claims import UNCLAIMED
 
-    rows = [Row(each, Finding("", "not run yet"), "", "", True) for each in UNCLAIMED]
+    rows = [
+        JudgedClaim(each, Finding("", "not run yet"), "", "", True) for each in UNCLAIMED
+    ]
     for name in names():
         rows += _judged_by(load_experiment(name), root)
     return sorted(rows, key=lambda row: _order(row.claim.number))
 
 
-def page(rows: Iterable[Row]) -> str:
-    """Write the claims as Markdown: a table, then what there is to say of the differences."""
+def page(rows: Iterable[JudgedClaim]) -> str:
+    """Return the claims as Markdown: a table, then remarks on the differences."""
     rows = list(rows)
     counts = ", ".join(
         f"{sum(row.finding.verdict == verdict for row in rows)} {verdict}"
@@ -94,7 +96,7 @@ def page(rows: Iterable[Row]) -> str:
         for row in rows
         if row.claim.remark and row.finding.verdict in ("partly", "not")
     ]
-    told = (
+    head = (
         ["", "## Where we differ: why, and what was tried", "", *remarks] if remarks else []
     )
     lines = [
@@ -109,13 +111,13 @@ def page(rows: Iterable[Row]) -> str:
         "",
         *HEAD,
         *(_line(row) for row in rows),
-        *told,
+        *head,
     ]
     return "\n".join(lines) + "\n"
 
 
-def facts(rows: Iterable[Row]) -> list[dict[str, str | bool]]:
-    """Give the rows for a program."""
+def facts(rows: Iterable[JudgedClaim]) -> list[dict[str, str | bool]]:
+    """Return the rows as JSON values."""
     return [
         {
             "number": row.claim.number,
@@ -133,28 +135,28 @@ def facts(rows: Iterable[Row]) -> list[dict[str, str | bool]]:
     ]
 
 
-def lines(address: str, rows: Iterable[Row]) -> list[str]:
-    """Give the verdicts for a person, a line each, and where the page is."""
-    told = [
+def lines(address: str, rows: Iterable[JudgedClaim]) -> list[str]:
+    """Return one line per verdict, and the address of the page."""
+    found = [
         f"{row.claim.number:<3} {_verdict(row).replace('*', ''):<18} {row.claim.says}"
         for row in rows
     ]
-    return [*told, address]
+    return [*found, address]
 
 
-def _judged_by(experiment: Experiment, root: Place) -> list[Row]:
+def _judged_by(experiment: Experiment, root: Place) -> list[JudgedClaim]:
     """Judge the claims of an experiment by its table."""
     if not experiment.claims:
         return []
     table, digest = _table(root / experiment.sweep.name, experiment.sweep.type.columns)
-    rows: list[Row] = []
+    rows: list[JudgedClaim] = []
     for claim in experiment.claims:
         planned = select(experiment.sweep.trials, claim.where)
         ids = [id_of(trial) for trial in planned]
         here = None if table is None else table[table["trial_id"].isin(ids)]
         if claim.judge is None or here is None or here.empty:
             rows.append(
-                Row(
+                JudgedClaim(
                     claim, Finding("", "not run yet"), _command(experiment, claim), "", True
                 )
             )
@@ -166,12 +168,12 @@ def _judged_by(experiment: Experiment, root: Place) -> list[Row]:
         command = _command(experiment, claim, budget)
         unsolved = here["outcome"] == "unsolved"
         cut_short = bool((unsolved & (here["updates"] < experiment.sweep.budget)).any())
-        rows.append(Row(claim, finding, command, digest, missing > 0 or cut_short))
+        rows.append(JudgedClaim(claim, finding, command, digest, missing > 0 or cut_short))
     return rows
 
 
 def _with_missing(finding: Finding, missing: int) -> Finding:
-    """Take back a verdict that trials which were not run yet might change."""
+    """Withdraw a verdict that trials without a result might change."""
     if not missing:
         return finding
     verdict = "partly" if finding.verdict == "reproduced" else finding.verdict
@@ -180,7 +182,7 @@ def _with_missing(finding: Finding, missing: int) -> Finding:
 
 
 def _table(folder: Place, columns: Columns) -> "tuple[pd.DataFrame | None, str]":
-    """Read a sweep's table; also gives its SHA-256."""
+    """Return a sweep's table and its SHA-256."""
     from sweeps.store.store import open_store
 
     store = open_store(folder, columns)
@@ -191,15 +193,15 @@ def _table(folder: Place, columns: Columns) -> "tuple[pd.DataFrame | None, str]"
 
 
 def _command(experiment: Experiment, claim: Claim, budget: int | None = None) -> str:
-    words = ["run", experiment.reference]
-    words += ["--where", claim.where] if claim.where else []
-    words += (
+    argv = ["run", experiment.reference]
+    argv += ["--where", claim.where] if claim.where else []
+    argv += (
         ["--budget", str(budget)] if budget not in (None, experiment.sweep.budget) else []
     )
-    return sweep_command(*words)
+    return sweep_command(*argv)
 
 
-def _line(row: Row) -> str:
+def _line(row: JudgedClaim) -> str:
     claim, finding = row.claim, row.finding
     cells = (
         claim.number,
@@ -213,8 +215,8 @@ def _line(row: Row) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _verdict(row: Row) -> str:
-    """Write a verdict: more trials or updates might change one that is so far."""
+def _verdict(row: JudgedClaim) -> str:
+    """Return a verdict as Markdown; "so far": more trials or updates might change it."""
     if row.finding.verdict == "not run yet":
         return row.finding.verdict
     return f"**{row.finding.verdict}**{' so far' * row.so_far}"

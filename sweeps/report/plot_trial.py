@@ -14,14 +14,14 @@ def plot(facts: dict[str, Any], file: str) -> str:
     """Draw the history of a trial; of several results, of the one with most updates.
 
     Args:
-        facts: What `sweeps.report.show_trial.show` gives.
-        file: Where to; its ending says which kind of file.
+        facts: The result of `sweeps.report.show_trial.show`.
+        file: Path of the figure; its ending sets the format.
 
     Returns:
         The address of the file.
 
     Raises:
-        SweepError: If there is no such kind, nothing to draw, or the file cannot be written.
+        SweepError: If the format is unknown, there is nothing to draw, or the file cannot be written.
     """
     folder, slash, name = file.rpartition("/")
     kind = Path(name).suffix[1:].lower()
@@ -49,5 +49,5 @@ def plot(facts: dict[str, Any], file: str) -> str:
 def _nothing_to_draw(trial_id: str) -> str:
     return (
         f"Trial {trial_id} has no check to draw: it has no result yet, or diverged before its "
-        f"first check. `sweep show {trial_id}` tells which."
+        f"first check. `sweep show {trial_id}` shows which."
     )

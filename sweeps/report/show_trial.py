@@ -21,16 +21,16 @@ DEFAULT_STYLE = TextStyle()
 
 @dataclass(frozen=True)
 class Found:
-    """The results folder of a sweep, and its experiment where that can be loaded."""
+    """The results folder of a sweep, and its experiment if that can be loaded."""
 
     place: Place
     experiment: Experiment | None
     reference: str | None
-    """What the last run called the experiment."""
+    """The experiment as named by the last run."""
 
     @property
     def type(self) -> TrialType | None:
-        """The type of its trials, where it is known."""
+        """The type of its trials, if known."""
         return self.experiment.sweep.type if self.experiment else None
 
     @property
@@ -44,7 +44,7 @@ def show(prefix: str, results: str, experiment: str | None = None) -> dict[str, 
 
     Args:
         prefix: Its `trial_id`, or an unambiguous beginning.
-        results: The folder that holds a folder for each sweep.
+        results: Folder with one subfolder per sweep.
         experiment: A file of the user's that the trial may be from.
 
     Raises:
@@ -85,7 +85,7 @@ def lines(facts: dict[str, Any], style: TextStyle = DEFAULT_STYLE) -> list[str]:
 
 
 def _built_in() -> list[Experiment]:
-    """Load the experiments of the package, but for those whose science is not installed."""
+    """Load the built-in experiments, except those whose packages are not installed."""
     found: list[Experiment] = []
     for name in names():
         with suppress(ExperimentError):
@@ -130,7 +130,7 @@ def _differing(
 
 
 def _result(found: Found, row: dict[str, Any]) -> dict[str, Any]:
-    """Return what is known of a trial in one results folder."""
+    """Return what is stored on a trial in one results folder."""
     of_trial = list(row)[: list(row).index("outcome")]
     folder = found.place
     return {
@@ -151,7 +151,7 @@ def _history_lines(of: dict[str, Any], check_every: int, style: TextStyle) -> li
         return trace(of["history"], style)
     if outcome == "diverged" and updates <= check_every:
         return [f"  no history: it diverged at update {updates}, before its first check"]
-    return ["  its history is missing: a part of it is damaged or gone"]
+    return ["  its history is missing: a part of it is damaged or was removed"]
 
 
 def _history(found: Found, trial_id: str, numerics_id: str) -> dict[str, list[Any]]:
@@ -177,8 +177,8 @@ def _command(trial_id: str, specs: Specs, found: list[Found]) -> str | None:
         return None
     folders = [each.place.address for each in found]
     quick = bool(folders) and all(each.split("/")[-2:-1] == ["quick"] for each in folders)
-    words = [reference, *(["--quick"] if quick else [])]
-    return sweep_command("run", *words, "--where", f'trial_id == "{trial_id}"')
+    argv = [reference, *(["--quick"] if quick else [])]
+    return sweep_command("run", *argv, "--where", f'trial_id == "{trial_id}"')
 
 
 def _known_specs(found: list[Experiment]) -> Specs:
@@ -202,7 +202,7 @@ def _found(results: Place, known: list[Experiment]) -> list[Found]:
 def _with_experiment(folder: Place, known: list[Experiment]) -> Found:
     """Find the experiment of a results folder, if it is among those that are known.
 
-    What a log names is never loaded: reading a stranger's results must not run code.
+    A file named in a log is never loaded: reading untrusted results must not run code.
     """
     found = read_events(folder / "attempts")
     sessions = [each for each in found if isinstance(each, Session)]
@@ -228,4 +228,6 @@ def _not_one(prefix: str, matches: list[str]) -> str:
             "experiment. `sweep plan NAME --json` lists ids."
         )
     shown = ", ".join(match[:SHOWN_DIGITS] for match in matches[:5])
-    return f"{len(matches)} trials' ids begin with {prefix!r}: {shown}. Write more of it."
+    return (
+        f"{len(matches)} trials' ids begin with {prefix!r}: {shown}. Use a longer prefix."
+    )

@@ -12,15 +12,15 @@ from sweeps.statistics import Values, finite, span, spans_decades
 
 BLOCKS, PLAIN, GAP = "▁▂▃▄▅▆▇█", ".:-=+*#@", " "
 CELLS = 8
-"""Numbers are left out where a sparkline beside them would have fewer marks than these."""
+"""Numbers are omitted if a sparkline next to them would have fewer marks."""
 NOT_SHOWN = ("update", "errors", "sequences")
-"""Columns that others say better."""
+"""Columns whose content other columns show better."""
 _HEAD = ("first", "last", "min", "max", "")
 
 
 @dataclass(frozen=True)
 class TextStyle:
-    """What lines are written on."""
+    """Width and characters of the output."""
 
     width: int = 80
     """Characters."""
@@ -39,11 +39,11 @@ class TextStyle:
 
 
 def trace(history: Mapping[str, Values], style: TextStyle) -> list[str]:
-    """Write a history: for each quantity its sparkline, first, last, least and most.
+    """Return a history as lines: each quantity's sparkline, first, last, lowest and highest.
 
     Args:
         history: The columns of the checks of one trial; at least one check.
-        style: Decides how long lines are.
+        style: Sets the length of lines.
     """
     updates = [f"{update:,}" for update in history["update"]]
     checks = f"{len(updates):,} check{'s' * (len(updates) > 1)}"
@@ -56,8 +56,8 @@ def trace(history: Mapping[str, Values], style: TextStyle) -> list[str]:
 
     def line(name: str, drawn: str, numbers: Sequence[str]) -> str:
         beside = zip(numbers, widths, strict=False)  # either may be left out
-        told = "".join(f"{number:>{width}}" for number, width in beside)
-        return f"  {name:<{names}}  {drawn:<{cells}}{told}".rstrip()
+        shown = "".join(f"{number:>{width}}" for number, width in beside)
+        return f"  {name:<{names}}  {drawn:<{cells}}{shown}".rstrip()
 
     found = [f"  history: {checks}, at {updates[0]} to {updates[-1]} updates"]
     found += [line("", "", _HEAD)] if widths else []
@@ -75,14 +75,14 @@ def _is_numeric(values: Sequence[object]) -> bool:
 
 
 def sparkline(values: Values, width: int, marks: str = BLOCKS) -> str:
-    """Draw values as marks between the lowest of them and the highest.
+    """Draw values as marks between the lowest and the highest.
 
-    Where there are more values than marks, a mark is the mean of a stretch. The scale is
-    logarithmic where they span decades.
+    If there are more values than marks, a mark is the mean of several. The scale is
+    logarithmic if they span decades.
 
     Args:
         values: None, NaN and infinity are gaps.
-        width: Marks at most.
+        width: Maximum number of marks.
         marks: From low to high.
 
     Example:
@@ -106,7 +106,7 @@ def sparkline(values: Values, width: int, marks: str = BLOCKS) -> str:
 def _layout(
     rows: Mapping[str, Sequence[str]], checks: int, room: int
 ) -> tuple[int, list[int]]:
-    """Share room between marks and numbers; no widths where there is none for numbers."""
+    """Divide the width between marks and numbers; no widths if numbers do not fit."""
     columns = zip(_HEAD, *rows.values(), strict=True)
     widths = [max(map(len, column)) + 2 for column in columns]
     free = room - sum(widths)

@@ -1,4 +1,4 @@
-"""What has changed since a sweep began: printed before a run continues it."""
+"""Describe what has changed since a sweep began, before a run continues it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -14,14 +14,14 @@ def changes(
     """Compare a run with those before it.
 
     Args:
-        work: What the run has to do, and what there is.
+        work: The plan of the run.
         events: What earlier runs have recorded.
-        now: The numerics id of each trial of the sweep under the code of today, by
-            `trial_id`: they differ where trials use different code.
-        commit: Of this run's sources.
+        now: The current numerics id of each trial of the sweep, by `trial_id`: they differ
+            if trials use different code.
+        commit: The commit of this run's sources.
 
     Returns:
-        A line each; none where nothing has changed.
+        Messages; empty if nothing has changed.
     """
     events = list(events)
     before = [event for event in events if isinstance(event, Session)]
@@ -41,7 +41,7 @@ def changes(
     if last_commit and commit and last_commit != commit:
         return [
             f"the code has changed since the last run (commit {last_commit[:12]}, now "
-            f"{commit[:12]}), its numerics have not: results stay comparable bit for bit"
+            f"{commit[:12]}), its numerics have not: results remain comparable bit for bit"
         ]
     return []
 
@@ -66,10 +66,10 @@ def _numerics_changed(
     begun = sum(id_of(trial) in stale for trial in work.to_run)
     return (
         f"the numerics have changed since this sweep began: before {', '.join(others)}, now "
-        f"{', '.join(ours)}. {len(stale)} of {results} results are of the former; they stay "
-        "valid, but their bits are not comparable with new ones. Checkpoints of the "
-        f"former are set aside: {begun} trials with a result at a smaller budget, and all "
-        "that were under way, start again from their first update. To keep them, go back "
-        "to the former code and libraries, or try `sweep verify --adopt`: it trains some "
-        "again, and if their bits are the same after all, the others go on"
+        f"{', '.join(ours)}. {len(stale)} of {results} results were made by the old code; they "
+        "remain valid, but are not comparable with new ones bit for bit. Checkpoints of the "
+        f"old code are set aside: {begun} trials with a result at a smaller budget, and all "
+        "that were running, restart from update 0. To keep them, return to the old code and "
+        "libraries, or try `sweep verify --adopt`: it retrains some trials and, if all match, "
+        "reuses the checkpoints"
     )

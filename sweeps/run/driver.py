@@ -1,6 +1,6 @@
-"""The driver: plan, let a scheduler train the packs, show how they get on, finish.
+"""The driver: plan, let a scheduler train the packs, show their progress, finish.
 
-Started as `python -m sweeps.run.driver`, with the words of `sweep run`, by a backend of
+Started as `python -m sweeps.run.driver`, with the arguments of `sweep run`, by a backend of
 `cluster`. It ends when its parent does.
 """
 
@@ -29,19 +29,28 @@ from sweeps.monitor.snapshot import read_snapshot
 from sweeps.monitor.tracker import Tracker
 from sweeps.on_ray.scheduler import on_ray
 from sweeps.plan.estimate import Estimate
-from sweeps.plan.forecast import compared, forecast, plan_line, require_cores, workers
-from sweeps.plan.packs import Pack, packs, packs_by_time
+from sweeps.plan.forecast import (
+    compared,
+    forecast,
+    plan_line,
+    require_resources,
+    resources,
+    unused_gpus,
+    workers,
+)
+from sweeps.plan.packs import Pack, packs, packs_by_time, packs_for_slots
 from sweeps.plan.plan import Plan
 from sweeps.plan.retry import left_out, plan_to_run
 from sweeps.plan.speeds import Speeds, assumed, recorded
 from sweeps.run.code_changes import changes
 from sweeps.run.finish import finish
-from sweeps.run.interrupt import Stop
+from sweeps.run.interrupt import StopRequest
 from sweeps.run.listener import RunListener
 from sweeps.run.provenance import circumstances
 from sweeps.spec.run_options import CONFIG, RunOptions, is_loopback
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.spec.trainer import Trainer
+from sweeps.spec.trial_type import Resources
 from sweeps.spec.user_code import UserCode
 from sweeps.store.attempts import Attempts, next_run, read_events
 from sweeps.store.events import Ended, Event, Session
@@ -57,7 +66,7 @@ from sweeps.worker.scheduler import Scheduler, Setup, Start
 
 @dataclass(frozen=True, kw_only=True)
 class Driver:
-    """The words of `sweep run`."""
+    """The arguments of `sweep run`."""
 
     selection: Selection
     run: RunOptions = field(default_factory=RunOptions)
@@ -65,20 +74,20 @@ class Driver:
 
 def main() -> None:
     """Run the driver and exit with its code."""
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Ray prints is no data
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # Ray's output must not reach stdout
     logging.basicConfig(format="sweep: %(message)s")
-    words = tyro.cli(Driver, prog="sweeps.run.driver", config=CONFIG)
-    stop = Stop()
+    command = tyro.cli(Driver, prog="sweeps.run.driver", config=CONFIG)
+    stop = StopRequest()
     adopt_orphans()
     signal.signal(signal.SIGINT, stop)
     follow_parent(stop.ask_and_insist)
     try:
-        code = drive(words, stop, in_process if words.run.in_process else on_ray)
+        code = drive(command, stop, in_process if command.run.in_process else on_ray)
     except SweepError as error:
         say(str(error))
         code = USAGE
     except OSError as error:
-        if error.filename is None:  # nothing that the user could mend
+        if error.filename is None:  # nothing that the user could fix
             raise
         say(f"{error.filename}: {error.strerror}")
         code = USAGE
@@ -87,41 +96,44 @@ def main() -> None:
     sys.exit(code)
 
 
-def drive(words: Driver, stop: Stop, start: Start = on_ray) -> int:
-    """Train what a selection has left to train, and return the exit code.
+def drive(command: Driver, stop: StopRequest, start: Start = on_ray) -> int:
+    """Train the trials of a selection that have no result, and return the exit code.
 
     Args:
-        words: What the user asked for.
-        stop: Whether the run has been asked to stop.
+        command: The selection and the options.
+        stop: Whether a stop was requested.
         start: Starts the scheduler.
 
     Raises:
-        SweepError: If the selection cannot be run; nothing has been written then.
+        SweepError: If the selection cannot be run; nothing was written then.
     """
-    words.run.require_possible()
-    chosen = resolve(words.selection)
-    engine = chosen.type.engine(words.run.engine)
-    require_cores(chosen, words.run)
+    command.run.require_possible()
+    chosen = resolve(command.selection)
+    engine = chosen.type.engine(command.run.engine)
+    require_resources(chosen, command.run)
     store = chosen.store
     for line in repair(store):
         say(line)
     known = frozenset(store.parts.names())  # before the plan: it knows at least these
-    work = plan_to_run(chosen, words.run.max_failures)
+    work = plan_to_run(chosen, command.run.max_failures)
+    device, trainer = command.run.asked_device, None
+    if work.to_run and resources(chosen, command.run).device != "cpu":
+        trainer = prepare(chosen, engine, device, stop)  # first: there may be no device
     if work.to_run:
         Store(chosen.place).create()  # without retries: nothing is lost yet
     code, predicted = UserCode.of(chosen.experiment), None
     with _interruptible(stop):
-        predicted = _say_plan(chosen, work, words.run, engine, code)
+        predicted = _say_plan(chosen, work, command.run, engine, code)
     if not work.to_run:
         say("nothing to train")
         return finish(chosen)
-    trainer = None if stop.asked else prepare(chosen, engine, stop)
+    trainer = None if stop.asked else trainer or prepare(chosen, engine, device, stop)
     if trainer is None:
         return INTERRUPTED
     began_at = time.monotonic()
     before = read_events(store.attempts)
     attempts = Attempts(store.attempts, next_run(before))
-    run = Run(chosen, work, words.run, engine, code, store, known, attempts, stop)
+    run = Run(chosen, work, command.run, engine, code, store, known, attempts, stop)
     run.begin(before, trainer)
     run.train(run.cut(before), start)
     if stop.halted:
@@ -143,42 +155,48 @@ def _say_plan(
     engine: str | None,
     code: UserCode | None,
 ) -> Estimate | None:
-    """Say what will be trained, how long it takes, and who else trains there."""
+    """Print what will be trained, how long it takes, and which other run is active."""
 
     def measure() -> Speeds:
-        return pilot(work, engine, workers(chosen, options), code)
+        return pilot(
+            work, engine, workers(chosen, options), code, device=options.asked_device
+        )
 
     predicted = forecast(chosen, work, options, measure=measure, measure_if_long=True)
     say(plan_line(chosen, work, predicted))
+    if unused := unused_gpus(chosen, work, options):
+        say(unused)
     for line in left_out(work, options.max_failures):
         say(line)
     other = read_snapshot(chosen.place)
     if other is not None:
         say(
             f"process {other['pid']} on {other['host']} is training in this folder too. "
-            "That is safe: a result is kept once. But trials may be trained twice; "
+            "That is safe: each result is stored once. But some trials may be trained twice; "
             "see `sweep status`"
         )
     return predicted
 
 
-def prepare(chosen: Chosen, engine: str | None, stop: Stop) -> Trainer | None:
-    """Let the engine compile what it must, before workers start; None where interrupted.
+def prepare(
+    chosen: Chosen, engine: str | None, device: str | None, stop: StopRequest
+) -> Trainer | None:
+    """Let the engine compile before workers start; return None if interrupted.
 
     Raises:
-        SweepError: If there is no place for compiled code.
+        SweepError: If compiled code cannot be stored, or there is no such device.
     """
     try:
         with _interruptible(stop):
-            return chosen.type.trainer(engine, chosen.trials)
-    except OSError as error:
+            return chosen.type.trainer(engine, chosen.trials, device)
+    except (OSError, RuntimeError, ImportError) as error:
         raise SweepError(str(error)) from None
     return None
 
 
 @contextmanager
-def _interruptible(stop: Stop) -> Generator[None]:
-    """Let Ctrl-C break off what cannot be asked to stop; the run is then asked to."""
+def _interruptible(stop: StopRequest) -> Generator[None]:
+    """Let Ctrl-C interrupt this block, and turn it into a request to stop the run."""
     if signal.getsignal(signal.SIGINT) is not stop:  # as in a test, or another thread
         yield
         return
@@ -193,7 +211,7 @@ def _interruptible(stop: Stop) -> Generator[None]:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a sweep: what it has to do, and with what."""
+    """One run of a sweep: its plan, and all that it uses."""
 
     chosen: Chosen
     work: Plan
@@ -204,10 +222,10 @@ class Run:
     known: frozenset[str]
     """Names of the parts that the plan knew."""
     attempts: Attempts
-    stop: Stop
+    stop: StopRequest
 
     def begin(self, before: Sequence[Event], trainer: Trainer) -> None:
-        """Record that the run begins, and say what has changed since the last one."""
+        """Record the start of the run, and print what has changed since the last one."""
         here = circumstances()
         trials = self.chosen.experiment.sweep.trials  # all: others may have other ids
         now = {id_of(trial): trainer.numerics_id(trial) for trial in trials}
@@ -223,15 +241,20 @@ class Run:
         self.attempts.record(session)
 
     def cut(self, before: Sequence[Event]) -> list[Pack]:
-        """Cut the work into packs, by number or by how long its trials last."""
+        """Cut the work into packs, of a given size or of about equal duration."""
         if self.options.pack is not None:
             return packs(self.work, self.options.pack)
+        slots = self._resources.slots
+        if slots > 1 and self.options.address and not self.options.gpus:
+            return packs(self.work, 2 * slots)  # for nobody knows how many workers
+        if slots > 1:
+            return packs_for_slots(self.work, self._workers)
         found = recorded(before, self.work.trials)
         speeds = found or assumed(self.chosen.type, self.engine)
         return packs_by_time(self.work, speeds.typical, self._workers)
 
     def train(self, assigned: list[Pack], start: Start) -> None:
-        """Let the scheduler train the packs, and show how they get on."""
+        """Let the scheduler train the packs, and show their progress."""
         with start(self._setup(len(assigned))) as scheduler:
             _listen_to_signals(self.stop)
             _announce(scheduler, self.options.dashboard_host)
@@ -246,7 +269,7 @@ class Run:
                 if not self.stop.asked:
                     parcel = Parcel.of(assignment, self.code)
                     scheduler.train(assignment, parcel, listener)
-            with suppress(UnwritableError):  # worth nothing where the disk is full
+            with suppress(UnwritableError):  # not needed if the disk is full
                 self.attempts.record(Ended(**asdict(tracker.efficiency())))
 
     def _assignment(self, assigned: list[Pack]) -> Assignment:
@@ -258,7 +281,7 @@ class Run:
             self.engine,
             self.attempts.run,
             self.known,
-            self.chosen.type.resources(self.work.to_run),
+            self._resources,
         )
 
     def _setup(self, count: int) -> Setup:
@@ -272,8 +295,8 @@ class Run:
                 "trials": str(len(self.work.to_run)),
             },
             workers=min(self._workers, count),
-            limited=options.cpus is not None,
-            resources=self.chosen.type.resources(self.work.to_run),
+            limited=options.cpus is not None or options.gpus is not None,
+            resources=self._resources,
             address=options.address,
             dashboard=None if options.no_dashboard else options.dashboard_host,
             offspring=self.stop.offspring,
@@ -281,11 +304,15 @@ class Run:
         )
 
     def _leave(self, why: str) -> NoReturn:
-        """Leave a run whose Ray has gone; what waits for Ray would wait for ever."""
-        words = (*self.chosen.selection.argv(), *self.options.argv())
-        again = sweep_command("run", *words)
-        say(f"{why}: the run ends here. Nothing committed is lost; go on with\n  {again}")
+        """Exit because Ray has died: code that waits for Ray would wait for ever."""
+        argv = (*self.chosen.selection.argv(), *self.options.argv())
+        again = sweep_command("run", *argv)
+        say(f"{why}: the run ends here. Nothing committed is lost; resume with\n  {again}")
         self.stop.end_at_once(LOST)
+
+    @property
+    def _resources(self) -> Resources:
+        return resources(self.chosen, self.options)
 
     @property
     def _workers(self) -> int:
@@ -296,8 +323,8 @@ class Run:
         return self.chosen.experiment.sweep.name
 
 
-def _listen_to_signals(stop: Stop) -> None:
-    """Let SIGINT and SIGTERM ask the run to stop: Ray has put handlers of its own there."""
+def _listen_to_signals(stop: StopRequest) -> None:
+    """Let SIGINT and SIGTERM request a stop: Ray has replaced the handlers."""
     if threading.current_thread() is threading.main_thread():
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, stop)
@@ -310,7 +337,7 @@ def _announce(scheduler: Scheduler, host: str) -> None:
     say(f"Ray dashboard at {scheduler.dashboard}{token}")
     if scheduler.token_file and not is_loopback(host):
         port = scheduler.dashboard.rpartition(":")[2]
-        say(f"others can reach it too, at {host}, port {port}; they need the token")
+        say(f"other machines can reach it at {host}, port {port}, with the token")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The end of a run: derive the table, say what was found, give the exit code."""
+"""The end of a run: derive the table, print a summary, return the exit code."""
 
 from sweeps.exit_codes import FAILED
 from sweeps.monitor.efficiency import Efficiency, summary
@@ -13,7 +13,7 @@ def finish(chosen: Chosen) -> int:
     """Derive the table from the parts and summarise it on stderr.
 
     Returns:
-        0 where every chosen trial has a result, 1 where some failed or are missing.
+        0 if every chosen trial has a result, 1 if some failed or are missing.
     """
     store = chosen.store
     path = store.compact()
@@ -21,9 +21,8 @@ def finish(chosen: Chosen) -> int:
     again = restarted_trials(store.attempts)
     if again:
         say(
-            f"{len(again)} trials started again from their first update, first "
-            f"{again[0][:SHOWN_DIGITS]}: their checkpoints were damaged or made by other "
-            "numerics; `sweep show` tells more"
+            f"{len(again)} trials restarted from update 0, first {again[0][:SHOWN_DIGITS]}: "
+            "their checkpoints were damaged or made by other numerics; see `sweep show ID`"
         )
     shown = ", ".join(f"{facts[kind]} {kind}" for kind in KINDS if facts[kind])
     if used := summary(Efficiency(**facts["used"])):
@@ -39,7 +38,7 @@ def finish(chosen: Chosen) -> int:
         say(f"trial {each['trial_id'][:SHOWN_DIGITS]} failed: {each['error']}")
     if facts["failed_trials"]:
         say(
-            f"tracebacks are in {store.attempts.address}; the next run tries these again, "
-            "but for those that have failed --max-failures times"
+            f"tracebacks are in {store.attempts.address}; the next run retries these trials, "
+            "except those that reached --max-failures"
         )
     return FAILED

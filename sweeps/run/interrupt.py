@@ -12,8 +12,8 @@ INSIST_AFTER_S = 20.0
 """Timeout of a clean stop after the parent has exited."""
 
 
-class Stop:
-    """Whether a stop was requested; a second signal does not wait."""
+class StopRequest:
+    """Whether a stop of the run was requested; a second signal does not wait."""
 
     def __init__(self) -> None:
         """Start without a request."""

@@ -1,4 +1,4 @@
-"""`sweep run`: start the driver as a process of its own, and wait for it."""
+"""`sweep run`: start the driver as a separate process, and wait for it."""
 
 import signal
 import sys
@@ -16,14 +16,14 @@ from sweeps.spec.selection import Selection
 from sweeps.terminal import say, sweep_command
 
 STOPPING_S = 20.0
-"""How long a clean stop may take before the driver is killed."""
+"""Timeout of a clean stop; the driver is killed after it."""
 
 
 def launch(selection: Selection, options: RunOptions) -> int:
     """Run the driver and return the exit code.
 
-    A driver that is killed cannot take the caller's terminal with it, and one whose caller
-    is killed stops by itself.
+    A killed driver does not affect the caller's terminal, and a driver whose caller is
+    killed stops by itself.
 
     Raises:
         SweepError: If an option cannot be used.
@@ -38,7 +38,7 @@ def _drive(selection: Selection, options: RunOptions, again: str) -> int:
     try:
         return _wait(_submit(selection, options), again)
     finally:
-        Console(stderr=True).show_cursor()  # a driver that was killed has left it hidden
+        Console(stderr=True).show_cursor()  # a killed driver leaves it hidden
 
 
 def _submit(selection: Selection, options: RunOptions) -> Job:
@@ -51,7 +51,7 @@ def _submit(selection: Selection, options: RunOptions) -> Job:
 def _wait(job: Job, again: str) -> int:
     """Wait for the driver; the first Ctrl-C stops it cleanly, the second kills it."""
     for each in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(each) is not signal.SIG_IGN:  # nohup asks not to listen
+        if signal.getsignal(each) is not signal.SIG_IGN:  # nohup ignores it
             signal.signal(each, signal.default_int_handler)
     try:
         return job.wait() or 0
@@ -69,5 +69,5 @@ def _wait_for_stop(job: Job, again: str) -> int:
     if code is None:
         job.kill()
     lost = "Nothing is lost" if code == INTERRUPTED else "Nothing committed is lost"
-    say(f"stopped. {lost}; go on with\n  {again}")
+    say(f"stopped. {lost}; resume with\n  {again}")
     return INTERRUPTED

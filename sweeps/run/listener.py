@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeps.errors import SweepError
 from sweeps.monitor.tracker import Tracker
-from sweeps.run.interrupt import Stop
+from sweeps.run.interrupt import StopRequest
 from sweeps.store.attempts import Attempts, read_events
 from sweeps.store.events import AttemptEvent, Event, Failed, Restarted, Session, Started
 from sweeps.store.store import Store
@@ -21,7 +21,7 @@ class RunListener:
     tracker: Tracker
     store: Store
     attempts: Attempts
-    stop: Stop
+    stop: StopRequest
 
     def report(self, number: int, progress: Progress) -> None:
         """Handle a report; stop the run if results can no longer be stored."""

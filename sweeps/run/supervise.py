@@ -1,4 +1,4 @@
-"""Start the driver, and start it again where it was ended from outside."""
+"""Start the driver, and restart it if it or its Ray was killed."""
 
 import signal
 from collections.abc import Callable
@@ -9,20 +9,20 @@ from sweeps.terminal import say
 
 
 def supervise(start: Callable[[], int], restarts: int, again: str) -> int:
-    """Run the driver until it ends with an answer of its own, and give its exit code.
+    """Run the driver until it exits by itself, and return its exit code.
 
     Args:
-        start: Starts the driver, waits for it and gives its exit code, or −N where signal
-            N ended it.
-        restarts: How often to start it again.
-        again: The command that goes on, as the user would type it.
+        start: Starts the driver, waits for it and returns its exit code, or −N if signal N
+            killed it.
+        restarts: Maximum number of restarts.
+        again: The command that resumes, as the user would type it.
 
     Returns:
-        The driver's exit code; 1 where it was ended from outside to the last.
+        The driver's exit code; 1 if it was killed after the last restart too.
     """
     for restart in range(restarts + 1):
         if restart:
-            say(f"starting the driver again, {restart} of at most {restarts} times")
+            say(f"restarting the driver, {restart} of at most {restarts}")
         kills = out_of_memory_kills()
         code = start()
         if code >= 0 and code != LOST:
@@ -32,7 +32,7 @@ def supervise(start: Callable[[], int], restarts: int, again: str) -> int:
 
 
 def out_of_memory_kills() -> int:
-    """Count what this machine has killed for want of memory since it was started."""
+    """Return how many processes this machine has killed when out of memory since boot."""
     try:
         lines = Path("/proc/vmstat").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -41,13 +41,13 @@ def out_of_memory_kills() -> int:
 
 
 def _say_what_ended_it(code: int, kills: int, again: str) -> None:
-    if code < 0:  # what a lost Ray means, the driver has said itself
+    if code < 0:  # a driver that lost Ray has printed a message itself
         say(
-            f"the driver was ended by signal {signal.Signals(-code).name}. "
-            f"Nothing committed is lost; go on with\n  {again}"
+            f"the driver was killed by signal {signal.Signals(-code).name}. "
+            f"Nothing committed is lost; resume with\n  {again}"
         )
     if kills:
         say(
-            f"meanwhile this machine killed {kills} process(es) for want of memory: "
-            "fewer --cpus, or smaller trials, need less"
+            f"meanwhile this machine ran out of memory and killed {kills} process(es): "
+            "use fewer --cpus, or smaller trials"
         )

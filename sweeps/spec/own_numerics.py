@@ -1,4 +1,4 @@
-"""The numerics id of a user's trials: her code, the libraries it imports, the processor."""
+"""The numerics id of a user's trials: their code, its libraries, the processor."""
 
 import functools
 import hashlib
@@ -14,16 +14,16 @@ from codehash import Search, closure, code_hash
 from codehash.source import read
 
 INSTALLED = ("sweeps", "cluster", "codehash")
-"""Our own packages that move numbers about, wherever they are imported from."""
+"""Our own packages that cannot affect results, wherever they are imported from."""
 SOURCES = ("rnnlab",)
-"""Packages whose code is hashed as the user's is, rather than named by a version."""
+"""Packages that are identified by a hash of their code, not by a version."""
 
 
 def own_numerics_id(trial: Any, device: str) -> str:
     """Return the name of the type and 12 hex digits, such as `Digits-0123456789ab`.
 
-    Without an attribute `numerics` they are a hash of the class and of what it uses in its
-    file, of the modules that the file imports beside it, of the versions of the libraries
+    Without an attribute `numerics`, they are a hash of the class and of what it uses in its
+    file, of the modules next to the file that it imports, of the versions of the libraries
     that these import, and of the processor. Imports by a computed name are not seen. The
     list of trials and `draw` do not count, unless the class uses them.
 
@@ -52,7 +52,7 @@ def _hashed(kind: type, device: str) -> str:
 
 
 def _roots(kind: type, file: Path, files: Mapping[str, Path]) -> dict[str, list[str]]:
-    """Return the class as what counts of its file; nothing where other files import that."""
+    """Return the class as the root in its file; nothing if other files import that file."""
     (name,) = (each for each, path in files.items() if path == file)
     others = [path for path in files.values() if path != file]
     if any(each.module == name for path in others for each in read(path).imports):
@@ -68,26 +68,26 @@ def file_of(kind: type) -> Path:
     """Return the file that defines a class.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If it is in no file.
     """
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
     if file is None:
         raise ValueError(
-            f"{kind.__name__} is defined in no file, so nobody can tell whether its code has "
-            "changed. Write it into a file, or give it an attribute `numerics`."
+            f"{kind.__name__} is defined in no file, so a change of its code cannot be "
+            "detected. Write it into a file, or give it an attribute `numerics`."
         )
     return Path(file).resolve()
 
 
 def search_from(file: Path) -> Search:
-    """Return where the modules are that a user's file can import from beside it."""
+    """Return where to find the modules that a user's file can import from its folder."""
     found = {name: sys.modules[name].__file__ for name in SOURCES if name in sys.modules}
     packages = {name: Path(path).parent for name, path in found.items() if path}
     return Search(packages, (file.parent,), frozenset(INSTALLED))
 
 
 def _libraries(files: Any, ours: set[str]) -> dict[str, str]:
-    """Return the versions of the libraries that some files import, and what they run on."""
+    """Return the versions of the libraries that some files import, and the processor."""
     tops = {each.module.partition(".")[0] for f in files for each in read(f).imports}
     known = {name.partition(".")[0] for name in ours} | {*INSTALLED, *SOURCES, ""}
     theirs = sorted(tops - known - sys.stdlib_module_names)

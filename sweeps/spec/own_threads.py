@@ -1,7 +1,7 @@
-"""How many threads the libraries of a trainer compute with.
+"""Set the number of threads that a trainer's libraries use.
 
-A sum in several threads is added in another order: its last bits depend on their number.
-So it is set to the cores that the trial takes, wherever the trial is trained.
+Several threads add up a sum in another order: its last bits depend on their number. So it is
+set to the trial's number of cores, wherever the trial is trained.
 """
 
 import functools
@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from threadpoolctl import ThreadpoolController
 
 LIBRARIES = frozenset({"numpy", "scipy", "sklearn", "torch"})
-"""Bring threads of their own."""
+"""Libraries with their own threads."""
 
 
 @contextmanager
 def threads(count: int) -> Generator[None]:
-    """Let the libraries that are loaded use so many threads in this block.
+    """Let the loaded libraries use this many threads in a block.
 
     Args:
         count: At least 1.
@@ -36,5 +36,5 @@ def threads(count: int) -> Generator[None]:
 
 @functools.cache
 def _controller(loaded: frozenset[str]) -> ThreadpoolController:
-    """Find the thread pools of the libraries that are loaded, which takes milliseconds."""
+    """Find the thread pools of the loaded libraries; takes milliseconds."""
     return ThreadpoolController()

@@ -4,12 +4,12 @@ Required of the class: the fields `seed` (unless it needs none) and `check_every
 methods `start`, `advance` and `check`; see `sweeps.spec.trainer.OwnTrial`. Optional, each
 as an attribute, a property or a method:
 
-    outcome(checks)   "solved" or "diverged" to end the trial, None to go on
-    cost              what an update costs, in any unit: for `plan`, and to start long trials first
+    outcome(checks)   "solved" or "diverged" to end the trial, None to continue
+    cost              cost of an update, in any unit: for `plan`, and to start long trials first
     cpus, gpus        cores and GPUs that one trial takes at a time; 1 and 0 without; PyTorch
                       and NumPy compute with as many threads
-    numerics          a string that changes with what decides the numbers; without it the hash
-                      of the file, of the modules it imports beside it, and library versions
+    numerics          a string that changes whenever the numbers may change; default: a hash of
+                      the file, the modules next to it that it imports, and library versions
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sweeps.spec.own_numerics import own_numerics_id
@@ -37,7 +38,7 @@ RESERVED = (
 )
 """Columns that every table has."""
 ASSUMED_S = 1e-3
-"""Seconds of an update, where nothing was measured."""
+"""Seconds per update, if nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ class OwnTrials:
     headline = None
 
     def __post_init__(self) -> None:
-        """Refuse a class whose instances cannot be trials.
+        """Reject a class whose instances cannot be trials.
 
         Raises:
-            ValueError: Naming what is missing, and how to write it.
+            ValueError: With what is missing, and how to write it.
         """
         name = self.kind.__name__
         if not dataclasses.is_dataclass(self.kind) or not _frozen(self.kind):
@@ -80,8 +81,8 @@ class OwnTrials:
             )
         if taken := sorted(set(columns) & set(RESERVED)):
             raise ValueError(
-                f"{name}.{taken[0]}: every table has a column of that name. Call the field "
-                "something else."
+                f"{name}.{taken[0]}: every table has a column of that name. Rename the "
+                "field."
             )
 
     def cost(self, trial: Any) -> float:
@@ -96,9 +97,20 @@ class OwnTrials:
         """Return a guess."""
         return ASSUMED_S
 
-    def resources(self, trial: Any) -> Resources:
-        """Return the trial's own `cpus` and `gpus`."""
-        return Resources(_cpus(trial), float(_asked(trial, "gpus", 0)))
+    def resources(self, trial: Any, engine: str | None, device: str | None) -> Resources:
+        """Return the trial's own `cpus` and `gpus`; on a device of PyTorch's, if asked for."""
+        gpus = float(_asked(trial, "gpus", 0))
+        usual = "cuda" if gpus else "cpu"
+        asked = device if device and (gpus or not device.startswith("cuda")) else usual
+        return Resources(_cpus(trial), gpus, device=asked)
+
+    def refuses(self, trial: Any, engine: str | None) -> str | None:
+        """Return None: the trial trains itself."""
+        return None
+
+    def caches(self) -> Mapping[str, Path]:
+        """Return none: nothing is compiled."""
+        return {}
 
     def trainer(self, engine: str | None, device: str) -> "OwnTrainer":
         """Return what trains such trials."""
@@ -125,7 +137,7 @@ class OwnTrainer:
     def advance(
         self, trial: Any, state: State, update: int, updates: int
     ) -> tuple[State, int, bool]:
-        """Make so many updates.
+        """Make `updates` updates.
 
         Raises:
             TypeError: If the trial returns no state.
@@ -140,10 +152,10 @@ class OwnTrainer:
         return after, updates, False
 
     def check(self, trial: Any, state: State, update: int) -> Check:
-        """Return what the trial measures, as plain Python values.
+        """Return the measurements of the trial, as plain Python values.
 
         Raises:
-            TypeError: If it is not a dictionary of numbers, strings, truth values and None.
+            TypeError: If it is not a dictionary of numbers, strings, booleans and None.
         """
         with _threads_of(trial):
             measured = trial.check(state)
@@ -159,17 +171,17 @@ class OwnTrainer:
         }
 
     def outcome(self, trial: Any, checks: Sequence[Check]) -> Outcome | None:
-        """Return what the trial's `outcome` says; "diverged" where a number is not finite.
+        """Return the trial's `outcome`; "diverged" if a number is not finite.
 
         Raises:
-            ValueError: If it says something else.
+            ValueError: If `outcome` returns something else.
         """
         decide = getattr(trial, "outcome", None)
         said = decide(checks) if decide is not None else None
         if said not in (None, "solved", "diverged"):
             raise ValueError(
                 f"{type(trial).__name__}.outcome returned {said!r}. Return one of "
-                f'"solved" and "diverged", or None to go on.'
+                f'"solved" and "diverged", or None to continue.'
             )
         if said is None and not all(map(_finite, checks[-1].values())):
             return "diverged"
@@ -178,7 +190,7 @@ class OwnTrainer:
     def summary(
         self, trial: Any, state: State, checks: Sequence[Check], outcome: Outcome
     ) -> Check:
-        """Return what the last check measured."""
+        """Return the measurements of the last check."""
         last = checks[-1] if checks else {}
         return {name: value for name, value in last.items() if name != "update"}
 
@@ -204,8 +216,8 @@ def _plain(kind: str, name: object, value: Any, taken: set[str]) -> Any:
         raise TypeError(f"{kind}.check names a measurement {name!r}. Use strings as names.")
     if name in taken:
         raise TypeError(
-            f"{kind}.check measures {name!r}, but the table has a column of that name "
-            "already. Call the measurement something else."
+            f"{kind}.check measures {name!r}, but the table already has a column of "
+            "that name. Rename the measurement."
         )
     if hasattr(value, "item") and not isinstance(value, (str, bytes)):
         with suppress(ValueError, RuntimeError):  # more than one entry

@@ -1,4 +1,4 @@
-"""What the verbs share: which trials, to which budget, kept where."""
+"""Options of most verbs: which trials, to which budget, stored where."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """An experiment and the part of it that is meant."""
+    """An experiment, and which of its trials."""
 
     experiment: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="EXPERIMENT")]
-    """Name of an experiment (see `sweep list`), or the path of a file of your own."""
+    """Name of an experiment (see `sweep list`), or the path of your own file."""
 
     where: Annotated[str | None, tyro.conf.arg(metavar="EXPR")] = None
     """Only these trials, as in "length <= 100 and seed < 2"."""
 
     budget: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """Updates at most; without it, the experiment's own."""
+    """Maximum number of updates per trial; if omitted, the experiment's own."""
 
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """The experiment's quick preset, kept apart in DIR/quick."""
+    """Use the experiment's quick preset, stored in DIR/quick."""
 
     results: Annotated[str, tyro.conf.arg(metavar="DIR")] = "results"
-    """Folder that holds a folder for each sweep, or s3://BUCKET/PREFIX."""
+    """Folder with one subfolder per sweep, or s3://BUCKET/PREFIX."""
 
     def argv(self) -> list[str]:
-        """Write the selection as the command-line words that give it again."""
+        """Return the selection as command-line arguments."""
         words = [self.experiment]
         for each in dataclasses.fields(self)[1:]:
             value = getattr(self, each.name)
@@ -56,7 +56,7 @@ class Chosen:
     selection: Selection
     experiment: Experiment
     trials: list[Any]
-    """Those that `--where` and `--quick` leave, never none."""
+    """Those that `--where` and `--quick` select, at least one."""
     budget: int
     place: Place
     """The sweep's results folder."""
@@ -78,7 +78,7 @@ def resolve(selection: Selection) -> Chosen:
     """Look up a selection; changes nothing.
 
     Raises:
-        SweepError: If it names no experiment, no trials or a budget that cannot be.
+        SweepError: If the experiment is unknown, no trial matches, or the budget is invalid.
     """
     experiment = load_experiment(selection.experiment)
     sweep = experiment.sweep
@@ -86,8 +86,8 @@ def resolve(selection: Selection) -> Chosen:
     if selection.quick:
         if sweep.quick_budget is None:
             raise SweepError(
-                f"{sweep.name!r} has no quick preset. Leave --quick out, or give its Sweep "
-                "a quick_budget."
+                f"{sweep.name!r} has no quick preset. Omit --quick, or set quick_budget in "
+                "its Sweep."
             )
         preset = sweep.quick_budget
     budget = preset if selection.budget is None else selection.budget
@@ -95,7 +95,7 @@ def resolve(selection: Selection) -> Chosen:
     trials = select(trials, selection.where)
     if not trials:
         raise SweepError(
-            f"No trial of {sweep.name!r} fits --where {selection.where!r}. "
+            f"No trial of {sweep.name!r} matches --where {selection.where!r}. "
             f"`sweep plan {selection.experiment}` without it counts them all."
         )
     try:

@@ -22,17 +22,17 @@ class Sweep:
     trials: Sequence[Any]
     """Distinct trials of one type; see `sweeps.spec.trainer`."""
     budget: int
-    """Updates at most, a multiple of every trial's `check_every`."""
+    """Maximum number of updates, a multiple of every trial's `check_every`."""
     quick_budget: int | None = None
-    """Updates at most under `--quick`; None: there is no quick preset."""
+    """Maximum number of updates under `--quick`; None: there is no quick preset."""
     quick_where: str | None = None
     """The part of the trials that `--quick` trains, as a `--where` expression."""
 
     def __post_init__(self) -> None:
-        """Refuse an empty sweep, a bad name, bad budgets and repeated trials.
+        """Reject an empty sweep, an invalid name or budget, and repeated trials.
 
         Raises:
-            ValueError: Naming what is wrong.
+            ValueError: With what is wrong.
         """
         if not self.name or self.name.strip("-_") == "" or not _is_plain(self.name):
             raise ValueError(
@@ -69,13 +69,13 @@ class Sweep:
         return type_of(type(self.trials[0]))
 
     def _require_one_type(self) -> None:
-        """Refuse trials of several types, and such that cannot be trained."""
+        """Reject trials of several types, and trials that cannot be trained."""
         kinds = list(dict.fromkeys(type(trial) for trial in self.trials))
         if len(kinds) > 1:
             names = ", ".join(each.__name__ for each in kinds)
             raise ValueError(
                 f"Sweep {self.name!r} has trials of several types: {names}. Make a sweep of "
-                "each, or one type with a field that tells them apart."
+                "each, or one type with a field that distinguishes them."
             )
         try:
             _ = self.type
@@ -83,7 +83,7 @@ class Sweep:
             raise ValueError(f"Sweep {self.name!r}: {error}") from None
 
     def require_budget(self, budget: int) -> None:
-        """Refuse a budget at which some trial would end between two checks.
+        """Reject a budget at which a trial would end between two checks.
 
         Raises:
             ValueError: If it is not a positive multiple of each trial's `check_every`.
@@ -98,11 +98,11 @@ class Sweep:
 
 
 def require_multiple(check_every: int, budget: int) -> None:
-    """Refuse a budget that does not end on a check.
+    """Reject a budget that does not end on a check.
 
     Args:
         check_every: Updates between two checks.
-        budget: Updates at most.
+        budget: Maximum number of updates.
 
     Raises:
         ValueError: If the budget is not a positive multiple of `check_every`.

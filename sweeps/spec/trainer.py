@@ -2,7 +2,8 @@
 
 A researcher writes an `OwnTrial`: a frozen dataclass with three methods, in plain PyTorch or
 NumPy. The rest of `sweeps` uses a `Trainer`: created once in each worker, for one engine and
-one device. `sweeps.spec.own_trials` adapts the first to the second.
+one device. `sweeps.spec.own_trials` adapts the first to the second. A `ManyTrainer` can also
+train many trials in one call, as a GPU must to be busy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -107,3 +108,51 @@ class Trainer(Protocol):
     ) -> Check:
         """Return further columns of the table for a trial that has ended or reached its budget."""
         ...
+
+
+@runtime_checkable
+class ManyTrainer(Trainer, Protocol):
+    """A trainer that can train many trials in one call: the same bits as one after another.
+
+    It never works in place: where a call fails, its trials are tried again one by one.
+    """
+
+    @property
+    def slots(self) -> int:
+        """How many trials keep it busy; 1 where one after another is as fast."""
+        ...
+
+    def advance_many(
+        self,
+        trials: Sequence[Any],
+        states: Sequence[State],
+        made: Sequence[int],
+        updates: Sequence[int],
+    ) -> list[tuple[State, int, bool]]:
+        """Advance each trial as `advance` does, each by its own number of updates.
+
+        Args:
+            trials: Different trials, at most `slots`.
+            states: Their states.
+            made: Updates made so far.
+            updates: Maximum numbers of updates, at least 1.
+        """
+        ...
+
+    def measure_many(
+        self, trials: Sequence[Any], states: Sequence[State], made: Sequence[int]
+    ) -> list[Any]:
+        """Measure what the checks of some trials need of the device."""
+        ...
+
+    def check_measured(self, trial: Any, state: State, update: int, measured: Any) -> Check:
+        """Return what `check` returns, given what `measure_many` measured.
+
+        Called in another thread, while the device trains.
+        """
+        ...
+
+
+def slots_of(trainer: Trainer) -> int:
+    """Return how many trials a trainer is to train at a time."""
+    return trainer.slots if isinstance(trainer, ManyTrainer) else 1

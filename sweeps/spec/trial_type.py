@@ -1,10 +1,12 @@
-"""What `sweeps` knows of a type of trials without training any: columns, cost, engines."""
+"""Description of a type of trials, without training any: columns, cost, engines."""
 
 import functools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, cast
 
+from cluster.gpus import gpus
 from sweeps.errors import SweepError, UnknownNameError
 from sweeps.spec.trainer import Trainer
 from sweeps.store.columns import Columns, ColumnType
@@ -12,12 +14,16 @@ from sweeps.store.columns import Columns, ColumnType
 
 @dataclass(frozen=True)
 class Resources:
-    """What training one trial at a time takes."""
+    """What one worker takes."""
 
     cpus: float = 1.0
     """CPU cores."""
     gpus: float = 0.0
     """GPUs, or a share of one."""
+    slots: int = 1
+    """Trials that it trains at a time, about: to plan with; its trainer knows exactly."""
+    device: str = "cpu"
+    """Where it puts tensors, as PyTorch names it."""
 
 
 class Described(Protocol):
@@ -60,8 +66,23 @@ class Described(Protocol):
         """Return the seconds that a unit of cost takes, where nothing was measured."""
         ...
 
-    def resources(self, trial: Any) -> Resources:
-        """Return what training the trial takes."""
+    def resources(self, trial: Any, engine: str | None, device: str | None) -> Resources:
+        """Return what a worker takes that trains the trial.
+
+        Args:
+            trial: The trial.
+            engine: The engine's name.
+            device: The device that the user asked for; None: that of the engine. Ignored
+                where it is impossible.
+        """
+        ...
+
+    def refuses(self, trial: Any, engine: str | None) -> str | None:
+        """Return why an engine cannot train a trial here, and what to do; None: it can."""
+        ...
+
+    def caches(self) -> Mapping[str, Path]:
+        """Return the folders of compiled code of its engines, by name."""
         ...
 
     def trainer(self, engine: str | None, device: str) -> Trainer:
@@ -92,15 +113,47 @@ class TrialType:
         """Return the type of a trial."""
         return type_of(type(trial))
 
-    def resources(self, trials: Sequence[Any]) -> Resources:
-        """Return what any of some trials takes at most."""
-        found = [self.described.resources(trial) for trial in trials]
-        return Resources(max(each.cpus for each in found), max(each.gpus for each in found))
+    def resources(
+        self, trials: Sequence[Any], engine: str | None = None, device: str | None = None
+    ) -> Resources:
+        """Return the largest resources that a worker needs for any of some trials.
 
-    def trainer(self, engine: str | None, trials: Sequence[Any]) -> Trainer:
+        Args:
+            trials: The trials, at least one.
+            engine: The engine's name.
+            device: The device that the user asked for.
+        """
+        found = [self.described.resources(trial, engine, device) for trial in trials]
+        devices = [each.device for each in found if each.device != "cpu"]
+        return Resources(
+            max(each.cpus for each in found),
+            max(each.gpus for each in found),
+            min(each.slots for each in found),
+            devices[0] if devices else "cpu",
+        )
+
+    def trainer(
+        self, engine: str | None, trials: Sequence[Any], device: str | None = None
+    ) -> Trainer:
         """Return what trains some trials in this process: on a GPU where they ask for one."""
-        device = "cuda" if self.resources(trials).gpus else "cpu"
-        return self.described.trainer(engine, device)
+        return self.described.trainer(engine, self.resources(trials, engine, device).device)
+
+    def require_trainable(self, trials: Sequence[Any], engine: str | None) -> None:
+        """Refuse an engine that cannot train some trials.
+
+        Raises:
+            SweepError: With the engine's reason, and what to do.
+        """
+        reasons = (self.described.refuses(trial, engine) for trial in trials)
+        if reason := next(filter(None, reasons), None):
+            raise SweepError(reason)
+
+    def possible_here(self, trials: Sequence[Any], engine: str | None) -> bool:
+        """Return whether this machine has what an engine needs to train some trials."""
+        if engine is None or not self.resources(trials, engine).gpus:
+            return True
+        refused = any(self.described.refuses(trial, engine) for trial in trials)
+        return bool(gpus()) and not refused
 
     def engine(self, asked: str | None) -> str | None:
         """Return the engine to use.
@@ -116,7 +169,7 @@ class TrialType:
             return engines[0] if engines else None
         if not engines:
             raise SweepError(
-                f"--engine {asked} does nothing: trials of type {self.kind.__name__} have one "
+                f"--engine {asked} has no effect: trials of type {self.kind.__name__} have one "
                 "way to be trained. Leave the option out."
             )
         if asked not in engines:

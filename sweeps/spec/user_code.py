@@ -82,7 +82,7 @@ class UserCode:
         facts = folder.lstat()
         if facts.st_uid != os.getuid() or not stat.S_ISDIR(facts.st_mode):
             raise ExperimentError(
-                f"{folder} is not ours, so no code is imported from there. Remove it, or set "
+                f"{folder} belongs to another user, so no code is imported from it. Remove it, or set "
                 "TMPDIR to a folder of your own."
             )
         for name, data in self.files.items():

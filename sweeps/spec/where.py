@@ -1,4 +1,4 @@
-"""The small language of `--where`: comparisons of columns, joined by and, or, not.
+"""The language of `--where`: comparisons of columns, combined with and, or, not.
 
     length <= 100 and seed < 2
     init in ('sigmoid', 'smart_tanh') and not clip_norm == None
@@ -41,8 +41,8 @@ def select(trials: Sequence[T], where: str | None) -> list[T]:
         where: The expression; None keeps all.
 
     Raises:
-        WhereError: If it is not an expression of the small language.
-        UnknownNameError: If it names no column.
+        WhereError: If it is not a valid expression.
+        UnknownNameError: If a column is unknown.
 
     Example:
         >>> from dataclasses import make_dataclass
@@ -68,8 +68,8 @@ def parse(text: str, columns: Types) -> Condition:
         columns: The type of each field of a trial.
 
     Raises:
-        WhereError: If it is not an expression of the small language.
-        UnknownNameError: If it names no column.
+        WhereError: If it is not a valid expression.
+        UnknownNameError: If a column is unknown.
     """
     try:
         return _condition(
@@ -160,7 +160,7 @@ def _literals(column: str, node: ast.expr, text: str, columns: Types) -> list[An
 
 
 def _literal(column: str, node: ast.expr, text: str, columns: Types) -> Any:
-    """Read a number, a quoted word, True, False or None that fits the column."""
+    """Read a number, a quoted string, True, False or None of the column's type."""
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError):
@@ -178,7 +178,7 @@ def _literal(column: str, node: ast.expr, text: str, columns: Types) -> Any:
 _NOUN: dict[ColumnType, str] = {
     int: "a number",
     float: "a number",
-    str: "a word",
+    str: "a string",
     bool: "True or False",
 }
 
@@ -190,6 +190,6 @@ def _shown(text: str) -> str:
 def _refused(node: ast.expr, text: str, why: str = "") -> WhereError:
     part = ast.unparse(node)
     return WhereError(
-        f"--where {_shown(text)} holds {_shown(part)}, which is no comparison of a column. "
+        f"--where {_shown(text)} holds {_shown(part)}, which is not a comparison of a column. "
         f"{why or _USAGE}"
     )

@@ -100,6 +100,6 @@ class Patient:
         except OSError as error:
             raise UnwritableError(
                 f"{self.address} failed {len(self.pauses_s) + 1} times: "
-                f"{error.strerror or error}. Nothing committed is lost. Free some space or "
-                "repair it, then run the same command again; it continues where it stopped."
+                f"{error.strerror or error}. Nothing committed is lost. Free space or fix "
+                "its permissions, then run the same command again; it continues where it stopped."
             ) from None

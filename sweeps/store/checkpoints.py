@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 FORMAT = 2
 FACTS = "facts"
 MEASURED = (type(None), bool, int, float, str)
-"""Types of what a check measured."""
+"""Types of measurements."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a trial stands between two updates: all that is needed to go on."""
+    """Position of a trial between two updates: all that is needed to resume."""
 
     update: int
     """Updates made so far."""
@@ -43,18 +43,18 @@ class Position:
     checks: tuple[Mapping[str, Any], ...] = ()
     """One per check, in order: its "update", and what it measured."""
     diverged: bool = False
-    """The last update gave a number that is not finite."""
+    """Whether the last update gave a number that is not finite."""
 
 
 class Checkpoints:
-    """Keeps nothing: for training without a folder."""
+    """Stores nothing: for training without a folder."""
 
     def load(self, trial_id: str, numerics_id: str, device: str = "cpu") -> Position | None:
-        """Return where a trial was left, or None to start it.
+        """Return the last position of a trial, or None to start it.
 
         Args:
             trial_id: Of the trial.
-            numerics_id: Of the code that is to go on.
+            numerics_id: Of the code that is to resume.
             device: Where tensors go that were on another device than the CPU.
         """
         return None
@@ -62,29 +62,29 @@ class Checkpoints:
     def save(
         self, trial_id: str, numerics_id: str, position: Position, *, durable: bool = True
     ) -> None:
-        """Keep where a trial stands, replacing what was kept.
+        """Store the position of a trial, replacing the previous one.
 
         Args:
             trial_id: Of the trial.
             numerics_id: Of the code that made the state.
             position: Where the trial stands.
-            durable: Whether it must outlive a power failure.
+            durable: Whether it must survive a power failure.
         """
 
 
 @dataclass(frozen=True)
 class CheckpointFolder(Checkpoints):
-    """One file a trial, `<trial_id>.npz`, replaced whole."""
+    """One file per trial, `<trial_id>.npz`, replaced atomically."""
 
     files: Place
     say: Callable[[str], None] = log.warning
-    """Told why a checkpoint could not be used, and where it is now."""
+    """Called with the reason why a checkpoint cannot be used, and its new address."""
 
     def load(self, trial_id: str, numerics_id: str, device: str = "cpu") -> Position | None:
-        """Return where a trial was left under this numerics id, or None to start it.
+        """Return the last position of a trial under this numerics id, or None to start it.
 
         A file that is damaged, of another trial or of another numerics id is set aside,
-        and `say` is told: the trial then starts again.
+        and `say` is called: the trial then restarts.
 
         Raises:
             OSError: If the file cannot be read.
@@ -98,16 +98,16 @@ class CheckpointFolder(Checkpoints):
             return decoded(data, trial_id, numerics_id, device)
         except ValueError as error:
             where = self.files.set_aside(name)
-            self.say(f"{error}; it is kept as {where}, and the trial starts again")
+            self.say(f"{error}; it is kept as {where}, and the trial restarts")
             return None
 
     def save(
         self, trial_id: str, numerics_id: str, position: Position, *, durable: bool = True
     ) -> None:
-        """Keep where a trial stands, replacing the file in one step.
+        """Store the position of a trial, replacing the file atomically.
 
         Raises:
-            TypeError: If the state holds what a checkpoint cannot; the old file stays.
+            TypeError: If the state holds a value that a checkpoint cannot; the old file stays.
             OSError: If the file cannot be written.
         """
         data = encoded(position, trial_id, numerics_id)
@@ -127,8 +127,8 @@ def encoded(position: Position, trial_id: str, numerics_id: str) -> bytes:
     """Return a position as the bytes of an npz file that carries its own SHA-256.
 
     Raises:
-        TypeError: If the state or a check holds what a checkpoint cannot; the error names
-            the place in it.
+        TypeError: If the state or a check holds a value that a checkpoint cannot; the error
+            names its location.
     """
     tree, arrays = split(position.state)
     facts = {
@@ -149,8 +149,8 @@ def decoded(data: bytes, trial_id: str, numerics_id: str, device: str = "cpu") -
 
     Args:
         data: The bytes of the file.
-        trial_id: Of the trial that it must be of.
-        numerics_id: That it must have been made by.
+        trial_id: The expected trial id.
+        numerics_id: The expected numerics id.
         device: Where tensors go that were on another device than the CPU.
 
     Raises:
@@ -228,13 +228,15 @@ def _check_tree(index: int, check: Mapping[str, Any]) -> dict[str, Any]:
 def _name(index: int, name: object) -> str:
     if type(name) is not str:
         raise TypeError(
-            f"{path_text('checks', (index, name))} has a name that is no string, but it is to "
+            f"{path_text('checks', (index, name))} has a name that is not a string, but it is to "
             f"be a column of the history. Keep it as {str(name)!r}."
         )
     return name
 
 
 def _measured(index: int, name: str, value: Any) -> Any:
+    if type(value) is float:  # as most are: a long trial has tens of thousands
+        return value
     value = value.item() if isinstance(value, (np.bool_, np.number)) else value
     if type(value) not in MEASURED:
         raise TypeError(

@@ -24,16 +24,16 @@ LAST: Mapping[str, ColumnType] = {"engine": str, "numerics_id": str}
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns there are: of the trials, of their results and of their checks.
+    """The columns of trials, of their results and of their checks.
 
     Attributes:
-        kind: The type of the trials, a dataclass; None where it is not known, as when the
-            results of an experiment are read whose file is not there.
+        kind: The type of the trials, a dataclass; None if unknown, as when results are
+            read without the file of their experiment.
         result: The columns of a result, in order, from `outcome` to `numerics_id`; None
-            where a result has whatever its last check measured.
-        check: The columns of a check, in order, from `update` to `numerics_id`; None where
-            they are whatever a check measures.
-        always: Columns that are written even where every row has the default.
+            if they are the measurements of the last check.
+        check: The columns of a check, in order, from `update` to `numerics_id`; None if
+            they are the measurements of a check.
+        always: Columns that are written even if every row has the default.
     """
 
     kind: type | None = None
@@ -49,7 +49,7 @@ class Columns:
         """Return the id of a trial and its fields by dotted name.
 
         Raises:
-            TypeError: If a field holds something that no column can hold.
+            TypeError: If a field holds a value that a column cannot.
         """
         return {"trial_id": id_of(trial), **flat(trial)}
 
@@ -59,12 +59,12 @@ class Columns:
         return every if isinstance(every, int) else None
 
     def default(self, name: str, kinds: Mapping[str, str | None]) -> Any:
-        """Return the default of a trial's column, or None where there is none.
+        """Return the default of a trial's column, or None if it has none.
 
         Args:
             name: The dotted name of the column.
-            kinds: For fields that hold a dataclass, the name of its class. Of one that is
-                not there, the field has its default.
+            kinds: For fields that hold a dataclass, the name of its class. A missing
+                field has its default.
         """
         return _default(self.kind, name, "", kinds) if self.kind else None
 
@@ -89,8 +89,8 @@ class Columns:
     def known_fields(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of the trial in a row of the table.
 
-        A field that holds a dataclass has the fields of its own class alone. Where the type
-        is not known, these are the columns before `outcome` that are not null.
+        A field that holds a dataclass has only the fields of its own class. If the type is
+        unknown, these are the columns before `outcome` that are not null.
         """
         if self.kind is None:
             found = {n: v for n, v in _until_outcome(row) if v is not None}
@@ -110,8 +110,8 @@ def flat(value: Any, prefix: str = "", *, itself: bool = False) -> dict[str, Any
 
     Args:
         value: The dataclass.
-        prefix: What its columns begin with.
-        itself: Whether its own class is asked for as well.
+        prefix: Prefix of its columns.
+        itself: Whether to include its own class.
 
     Example:
         >>> from dataclasses import make_dataclass
@@ -133,9 +133,9 @@ def flat(value: Any, prefix: str = "", *, itself: bool = False) -> dict[str, Any
 
 
 def members(annotation: Any) -> tuple[type, ...]:
-    """Return the dataclasses that a field may hold; none where it holds a plain value.
+    """Return the dataclasses that a field may hold; none if it holds a plain value.
 
-    They are those of a union, or a class and those derived from it, in order of definition.
+    They are the members of a union, or a class and its subclasses, in order of definition.
     """
     if get_origin(annotation) in (types.UnionType, typing.Union):
         return tuple(m for each in get_args(annotation) for m in members(each))

@@ -1,4 +1,4 @@
-"""One row per key: the furthest trained wins, and rows that contradict raise the alarm."""
+"""One row per key: keep the most-trained row; raise an error if rows contradict each other."""
 
 import functools
 from typing import Any
@@ -11,17 +11,17 @@ from sweeps.store.trial_id import SHOWN_DIGITS
 
 
 def newest_rows(table: pa.Table, key: list[str], *, typed: bool = True) -> pa.Table:
-    """Keep one row per key, sorted by it: the furthest trained, then the first numerics id.
+    """Keep one row per key, sorted by it: the most updates, then the first numerics id.
 
     Args:
         table: Rows with a `numerics_id`, and `updates` or `update`.
         key: Columns without nulls.
-        typed: Whether the defaults of all columns are known. If not, null may stand for
-            one, and contradicts nothing.
+        typed: Whether the defaults of all columns are known. If not, null may mean the
+            default, and contradicts nothing.
 
     Raises:
-        NondeterminismError: If two rows say different things of one trial at one update
-            under one numerics id.
+        NondeterminismError: If two rows of one trial at one update and under one numerics
+            id differ.
     """
     last = "updates" if "updates" in table.column_names else "update"
     order = [(name, "ascending") for name in key]
@@ -38,7 +38,7 @@ def without_repeats(table: pa.Table, key: list[str]) -> pa.Table:
 
 
 def _as_before(table: pa.Table, names: list[str]) -> pa.Array:
-    """Say of each row whether it has the values of the row before it."""
+    """Return for each row whether it equals the row before it."""
     if not len(table):
         return pa.array([], pa.bool_())
     equal = [
@@ -87,6 +87,6 @@ def _and(a: pa.Array, b: pa.Array) -> pa.Array:
 
 
 def _call(function: str, *values: Any, **options: Any) -> Any:
-    """Call a function of `pyarrow.compute`, whose names are made at run time."""
+    """Call a function of `pyarrow.compute`, whose functions are created at run time."""
     name = function + "_" if function in ("and", "or") else function
     return getattr(pc, name)(*values, **options)

@@ -13,7 +13,7 @@ import numpy as np
 from sweeps.store.torch_values import is_tensor, objection
 
 WHY = (
-    "A checkpoint is no pickle: it holds numbers, strings, bytes, arrays, tensors, random "
+    "A checkpoint is not a pickle: it holds numbers, strings, bytes, arrays, tensors, random "
     "generators of numpy and torch, and dicts, lists and tuples of them."
 )
 OTHERWISE = "Keep the values that it is made of"
@@ -51,7 +51,7 @@ def refusal(value: object, path: str) -> TypeError:
 
     Example:
         >>> print(str(refusal({1, 2}, 'state["seen"]')).splitlines()[0][:70])
-        state["seen"] is a set. A checkpoint is no pickle: it holds numbers, s
+        state["seen"] is a set. A checkpoint is not a pickle: it holds numbers
     """
     what, advice = _objection(value)
     return TypeError(f"{path} is {what}. {WHY} {advice}.")

@@ -11,7 +11,7 @@ from sweeps.errors import NewerSchemaError, StoreError
 from sweeps.store.columns import FIRST, KIND, LAST, Columns, ColumnType
 
 SCHEMA_NUMBER = 1
-"""Counted up where a column changes its meaning; a new column alone does not need it."""
+"""Increased if a column changes its meaning; a new column does not require it."""
 KEY = ("trial_id", "numerics_id")
 """Columns without which a file is not a part."""
 _NUMBER = b"rnnlab_schema"
@@ -31,18 +31,18 @@ What = Literal["results", "checks"]
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of results or of checks: how rows become a table, and a table bytes.
+    """The columns of results or of checks: converts rows to a table, and a table to bytes.
 
-    A column that holds its default in every row is not written, unless the columns say so;
+    A column that has its default in every row is not written, unless it is in `always`;
     reading adds it. So a field that is added to a trial later changes no bytes of old
-    tables, and old tables read as if they had it.
+    tables, and old tables are read as if they had it.
     """
 
     columns: Columns
     what: What
 
     def table_of(self, rows: list[dict[str, Any]]) -> pa.Table:
-        """Return a table of rows, with the columns of today.
+        """Return a table of rows, with the current columns.
 
         Raises:
             StoreError: If a value does not fit its column.
@@ -60,14 +60,14 @@ class Schema:
         return self._ordered(arrays)
 
     def conformed(self, table: pa.Table) -> pa.Table:
-        """Return a table with the columns of today.
+        """Return a table with the current columns.
 
         A field of the trial that the table lacks has its default: a field at its default is
         not part of the trial's id. Any other column that it lacks was not measured.
 
         Raises:
             NewerSchemaError: If a later version wrote it.
-            StoreError: If a field of the trial is of another type today.
+            StoreError: If a field of the trial now has another type.
             ValueError: If it is not a part of a sweep.
         """
         present = set(table.column_names)
@@ -91,7 +91,7 @@ class Schema:
         """Join conformed tables; a column that one lacks is null there.
 
         Raises:
-            StoreError: If a column holds words in one and numbers in another.
+            StoreError: If a column holds strings in one and numbers in another.
         """
         some = [each for each in tables if len(each)] or list(tables)[:1]
         if all(each.schema == some[0].schema for each in some):
@@ -116,19 +116,19 @@ class Schema:
         return self.columns.result if self.what == "results" else self.columns.check
 
     def _known(self) -> dict[str, ColumnType]:
-        """Return the columns whose type is known beforehand, in order."""
+        """Return the columns of known type, in order."""
         own = self.columns.trial_types() if self.what == "results" else {}
         first = FIRST if self.what == "results" else {"update": int}
         last = LAST if self.what == "results" else {"numerics_id": str}
         return {"trial_id": str, **own, **(self._fixed or {**first, **last})}
 
     def _ordered(self, arrays: dict[str, Any], fields: Iterable[str] = ()) -> pa.Table:
-        """Return a table in the order of today; what is not known comes sorted by name.
+        """Return a table in the current order; unknown columns are sorted by name.
 
         Args:
             arrays: Its columns.
-            fields: Columns that come before `outcome`: fields of the trial, those that its
-                type no longer has too.
+            fields: Columns before `outcome`: fields of the trial, including those that its
+                type no longer has.
         """
         known = list(self._known())
         others = sorted(name for name in arrays if name not in known)
@@ -182,8 +182,8 @@ class Schema:
         return pa.array([self.columns.default(name, each) for each in kinds], kind)
 
     def _left_out(self, table: pa.Table) -> Iterable[str]:
-        """Name the columns that hold their default in every row."""
-        if self.columns.kind is None:  # nobody knows the defaults
+        """Return the columns that have their default in every row."""
+        if self.columns.kind is None:  # the defaults are unknown
             return
         for name in [n for n in table.column_names if n.endswith(KIND)]:
             held = [
@@ -204,14 +204,14 @@ class Schema:
                 yield name
 
     def _may_go(self, name: str) -> bool:
-        """Return whether a column need not be written where it holds its default."""
+        """Return whether a column may be omitted if it has its default."""
         if name in self.columns.always or name in (*KEY, *FIRST, "update"):
             return False
         field = self.what == "results" and name in self.columns.trial_types()
         return not field or self.columns.has_default(name)
 
     def _is_default(self, table: pa.Table, name: str, without: pa.Table) -> bool:
-        """Return whether a column is what reading a table `without` it adds."""
+        """Return whether a column equals the one that reading a table `without` it adds."""
         column = table[name].combine_chunks()
         return _same(column, self._missing(without, name, column.type))
 
@@ -251,9 +251,9 @@ def _require_known_number(table: pa.Table) -> None:
 
 
 def _alike(one: pa.DataType, other: pa.DataType) -> bool:
-    """Return whether values of one type may stand for those of another: numbers, or the same.
+    """Return whether two types are interchangeable: both numbers, or the same.
 
-    A column without values fits all.
+    A column without values fits any type.
     """
     if pa.types.is_list(one) and pa.types.is_list(other):
         return _alike(one.value_type, other.value_type)

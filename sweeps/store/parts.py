@@ -1,9 +1,9 @@
-"""Parts: immutable Parquet files, each named by what it is about and what it holds.
+"""Parts: immutable Parquet files, named by a hash of their trials and one of their bytes.
 
     <part id>-<first half of the SHA-256 of its bytes>.parquet
 
-So a part can be checked at every reading, wherever it is kept, and a second part about
-the same trials with other numbers stands beside the first instead of hiding behind it.
+So each read can check a part, wherever it is stored, and a second part with the same trials
+and other numbers is stored next to the first instead of being dropped.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ from sweeps.store.parquet import Schema, parsed
 ENDING = ".parquet"
 HASH_DIGITS = 32
 READERS = 8
-"""Threads that fetch parts: an object store answers many at once."""
+"""Number of threads that fetch parts; an object store serves many at once."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A file that cannot be what was committed."""
+    """A file that differs from what was committed."""
 
     address: str
     why: str
@@ -34,14 +34,14 @@ class Damage:
 
 @dataclass(frozen=True)
 class Read:
-    """What came of reading parts."""
+    """The result of reading parts."""
 
     table: pa.Table
-    """The rows of the sound ones, one part after another."""
+    """The rows of the undamaged ones, one part after another."""
     hashes: Mapping[str, str]
-    """SHA-256 of each sound one, by name."""
+    """SHA-256 of each undamaged one, by name."""
     damages: Mapping[str, Damage]
-    """The others, by name."""
+    """The damaged ones, by name."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Parts:
         """Commit rows as one part.
 
         Args:
-            part_id: What they are about: the same for any attempt at the same trials.
+            part_id: Identifies their trials: the same for any attempt at the same trials.
             rows: The rows, in an order that does not depend on the attempt.
 
         Returns:
-            Its name. Where such a part was there with the same rows, that one's.
+            Its name; if a part with the same rows exists, the name of that.
 
         Raises:
-            NondeterminismError: If one was there with other rows.
+            NondeterminismError: If one with other rows exists.
         """
         data = self.schema.serialised(self.schema.table_of(rows))
         for name in self.names():
@@ -75,13 +75,13 @@ class Parts:
         return self.put(part_id, data)
 
     def put(self, part_id: str, data: bytes) -> str:
-        """Put the bytes of a part and give its name."""
+        """Store the bytes of a part and return its name."""
         name = f"{part_id}-{sha256(data)[:HASH_DIGITS]}{ENDING}"
         self.place.create(name, data)
         return name
 
     def read(self, names: Iterable[str]) -> Read:
-        """Read parts, leaving out and listing those that are damaged.
+        """Read parts; skip and list damaged ones.
 
         Raises:
             FileNotFoundError: If one is no longer there: another process merged it.
@@ -99,7 +99,7 @@ class Parts:
         return Read(self.schema.concat(tables), hashes, damages)
 
     def damaged(self) -> dict[str, Damage]:
-        """Check all parts, by their hash where their name has it, else by reading them."""
+        """Check all parts: by the hash in their name, or else by reading them."""
         found: dict[str, Damage] = {}
         for name, data in self._fetched(self.names()):
             try:
@@ -121,10 +121,10 @@ class Parts:
         return self.schema.conformed(parsed(data))
 
     def _same(self, name: str, data: bytes) -> bool:
-        """Say whether a sound part has the rows of `data`; bytes may be another library's.
+        """Return whether an undamaged part has the rows of `data`; bytes may differ by library.
 
         Raises:
-            NondeterminismError: If it is sound and has other rows.
+            NondeterminismError: If it is undamaged and has other rows.
         """
         try:
             there = self._table(name, self.place.read(name))
@@ -142,12 +142,12 @@ class Parts:
 
 
 def sha256(data: bytes) -> str:
-    """Give the SHA-256 of some bytes in hex."""
+    """Return the SHA-256 of some bytes in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def _require_hash(name: str, data: bytes) -> bool:
-    """Compare bytes with the hash in their name; False where it has none.
+    """Compare bytes with the hash in their name; return False if it has none.
 
     Raises:
         ValueError: If they differ.
@@ -156,5 +156,5 @@ def _require_hash(name: str, data: bytes) -> bool:
     if not separator:
         return False
     if sha256(data)[:HASH_DIGITS] != expected:
-        raise ValueError("its bytes are not those of the hash in its name")
+        raise ValueError("its bytes do not match the hash in its name")
     return True

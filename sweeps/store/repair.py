@@ -30,7 +30,7 @@ def _set_aside(parts: Parts, damages: Mapping[str, Damage]) -> list[str]:
     """Set damaged parts aside; return a message for each."""
     return [
         f"{damage.address} is damaged ({damage.why}). It is kept as "
-        f"{parts.place.set_aside(name)}; its trials are trained again"
+        f"{parts.place.set_aside(name)}; its trials are retrained"
         for name, damage in damages.items()
     ]
 

@@ -38,7 +38,7 @@ Steps = tuple[Any, ...]
 """Keys and indices from the state to a value in it."""
 
 DEEPEST = 100
-"""Containers within containers; JSON and Python's own stack set an end somewhere above."""
+"""Maximum depth of nested containers; JSON and Python's stack limit it too."""
 INT64 = range(-(2**63), 2**63)
 KINDS_OF_NUMBERS = "biufcmM"
 """`dtype.kind` of numpy scalars; arrays may be of strings (U, S) as well."""
@@ -119,7 +119,7 @@ class _Writer:
         raise refusal(value, path_text(self.name, path))
 
     def integer(self, value: int, path: Steps) -> Any:
-        # In hexadecimal, since Python reads no decimal number of over 4300 digits.
+        # In hexadecimal: Python limits decimal numbers to 4300 digits.
         return value if value in INT64 else {"int": hex(value)}
 
     def text(self, value: str, path: Steps) -> Any:
@@ -144,7 +144,7 @@ class _Writer:
         source = value.bit_generator
         if BIT_GENERATORS.get(type(source).__name__) is not type(source):
             raise refusal(source, path_text(self.name, path) + ".bit_generator")
-        seed: Any = source.seed_seq  # spawn() goes on from it
+        seed: Any = source.seed_seq  # spawn() continues from it
         if type(seed) is not np.random.SeedSequence:
             raise refusal(seed, path_text(self.name, path) + ".bit_generator.seed_seq")
         parts = [dict(source.state), dict(seed.state)]
@@ -191,7 +191,7 @@ class _Writer:
         return {**facts, "array": self.keep(array)}
 
     def keep(self, array: Array) -> str:
-        """Return the name that an array is kept under."""
+        """Return the name that an array is stored under."""
         name = f"a{len(self.arrays)}"
         self.arrays[name] = array
         return name

@@ -1,12 +1,12 @@
-"""The store: the only truth about what has been trained.
+"""The store: the only source of truth on what has been trained.
 
-    parts/<part>.parquet        immutable, one per committed pack: one row a trial
+    parts/<part>.parquet        immutable, one per committed pack: one row per trial
     history/<part>.parquet      one row per trial and check, committed before its part
-    table.parquet               derived: one row per trial, the furthest budget wins
+    table.parquet               derived: one row per trial, that of the most updates
     manifest.json               derived: SHA-256 of the table and of every part in it
-    checkpoints/<trial_id>.npz  where unsolved trials stand
-    attempts/*.jsonl            what happened, not what was found
-    */damaged/                  what could not be what was committed, and was set aside
+    checkpoints/<trial_id>.npz  states of unsolved trials
+    attempts/*.jsonl            events, not results
+    */damaged/                  files that differ from what was committed, set aside
 
 Readable with pandas, Polars and DuckDB without this module.
 """
@@ -39,21 +39,21 @@ log = logging.getLogger(__name__)
 
 TABLE, MANIFEST, PROBE = "table.parquet", "manifest.json", ".writable"
 UNTYPED = "untyped"
-"""In a manifest: the table was derived without knowing the type of the trials."""
+"""In a manifest: the table was derived without the type of the trials."""
 TRIAL, CHECK = ["trial_id"], ["trial_id", "update"]
 """Keys of the table and of the history."""
 PROBE_BYTES = 2**16
-"""What a pack needs, about."""
+"""Approximate size of a pack's files."""
 ATTEMPTS_TO_READ = 5
-"""How often reading begins again where another process merges parts meanwhile."""
+"""Maximum number of reads if another process merges parts meanwhile."""
 
 
 def open_store(place: Place, columns: Columns | None = None) -> "Store":
-    """Open the results of a sweep; a disk or a server that fails is tried again.
+    """Open the results of a sweep; failing storage is retried.
 
     Args:
         place: The sweep's results folder.
-        columns: Those of its trials, where their type is known.
+        columns: The columns of its trials, if their type is known.
     """
     return Store(Patient(place), columns or Columns())
 
@@ -64,7 +64,7 @@ class Store:
 
     place: Place
     columns: Columns = field(default_factory=Columns)
-    """Those of its trials; without them a result has the columns that its parts have."""
+    """The columns of its trials; without them a result has those of its parts."""
 
     @property
     def results(self) -> Schema:
@@ -88,19 +88,19 @@ class Store:
 
     @property
     def attempts(self) -> Place:
-        """Where it is written what happened."""
+        """The log of attempts."""
         return self.place / "attempts"
 
     @property
     def checkpoints(self) -> CheckpointFolder:
-        """Where unsolved trials stand."""
+        """The checkpoints of unsolved trials."""
         return CheckpointFolder(self.place / "checkpoints")
 
     def create(self) -> None:
-        """Make sure that results can be written there, and that there is room for some.
+        """Make sure that results can be written, and that there is space for some.
 
         Raises:
-            StoreError: If they cannot, or if the place lets one file take another's name.
+            StoreError: If not, or if the storage does not support atomic create.
         """
         probe = f"{PROBE}-{secrets.token_hex(6)}"
         try:
@@ -111,8 +111,8 @@ class Store:
             raise _not_written(self.place, error) from None
         if again:
             raise StoreError(
-                f"{self.place.address} puts a second file in the place of a first: results "
-                "would not be safe there. An object store must know conditional puts "
+                f"{self.place.address} does not support atomic create: results would not be "
+                "safe there. An object store must support conditional puts "
                 "(If-None-Match); choose another with --results DIR."
             )
 
@@ -126,15 +126,14 @@ class Store:
 
         Args:
             finished: Trials and their results, at least one.
-            committed: What the store has already, by `trial_id`: that history is not
-                written again.
+            committed: Stored standings, by `trial_id`: their history is not written
+                again.
 
         Returns:
-            The name of the part. Where it was there already with the same rows, all is
-            well.
+            The name of the part, which may exist already with the same rows.
 
         Raises:
-            NondeterminismError: If it was there with other rows.
+            NondeterminismError: If it exists with other rows.
         """
         pairs = sorted(finished, key=lambda pair: pair[1].trial_id)
         results = [result for _, result in pairs]
@@ -149,10 +148,9 @@ class Store:
         return self.parts.commit(_part_id(results), rows)
 
     def read(self) -> pa.Table:
-        """Give one row per trial, sorted by `trial_id`; the furthest budget wins.
+        """Return one row per trial, sorted by `trial_id`: that of the most updates.
 
-        Reads the derived table and the parts that came after it. Damaged parts are left
-        out with a warning.
+        Reads the derived table and newer parts. Damaged parts are skipped with a warning.
 
         Raises:
             NewerSchemaError: If a later version wrote a part.
@@ -161,9 +159,9 @@ class Store:
         return self._current().table
 
     def history(self) -> pa.Table:
-        """Give one row per trial and check, sorted by `trial_id` and `update`.
+        """Return one row per trial and check, sorted by `trial_id` and `update`.
 
-        Of a trial that was trained under several numerics ids, the one in the table.
+        For a trial that was trained under several numerics ids, use the one in the table.
         """
         rows = _whole(self.history_parts)
         table = self.read().select(["trial_id", "numerics_id"])
@@ -173,24 +171,24 @@ class Store:
         return newest_rows(rows.filter(fits), CHECK)
 
     def history_of(self, trial_id: str, numerics_id: str) -> pa.Table:
-        """Give one row per check of one trial under one numerics id, sorted by `update`."""
+        """Return one row per check of one trial under one numerics id, sorted by `update`."""
         rows = _whole(self.history_parts)
         rows = rows.filter(_compute("equal", rows["trial_id"], trial_id))
         made_so = _compute("equal", rows["numerics_id"], numerics_id)
         return newest_rows(rows.filter(made_so), CHECK)
 
     def standings(self) -> dict[str, Standing]:
-        """Say how far each trial has come, by `trial_id`."""
+        """Return the standing of each trial, by `trial_id`."""
         return standings_in(self.read())
 
     def compact(self) -> str:
-        """Derive the table and the manifest from the parts, in one repeatable form.
+        """Derive the table and the manifest from the parts, reproducibly.
 
-        Where there are thousands of parts, the small ones are merged first. Writes
-        nothing where all is up to date. May be killed at any point.
+        If there are thousands of parts, the small ones are merged first. Writes nothing if
+        all is up to date. May be killed at any point.
 
-        Where the type of the trials is not known, the table has the columns that its parts
-        have, and whoever knows the type derives it anew.
+        If the type of the trials is unknown, the table has the columns of its parts, and is
+        derived again when the type is known.
 
         Returns:
             The address of the table.
@@ -199,7 +197,7 @@ class Store:
             StoreError: If the table cannot be written.
         """
         try:
-            # Without the type nobody knows what a column that a part lacks stands for.
+            # Without the type, the value of a column that a part lacks is unknown.
             typed = self.columns.kind is not None
             for parts, key in ((self.history_parts, CHECK), (self.parts, TRIAL)) * typed:
                 merge_small(parts, key)
@@ -209,7 +207,7 @@ class Store:
         return joined(self.place, TABLE)
 
     def _current(self) -> Read:
-        """Give the table, the hashes of the parts in it, and those that are damaged."""
+        """Return the table, the hashes of its parts, and the damaged parts."""
         names = self.parts.names()
         derived = self._derived()
         if derived is not None and set(derived.hashes) == set(names):
@@ -222,7 +220,7 @@ class Store:
         raise _kept_changing(self.parts.place)
 
     def _brought_up_to_date(self, derived: Read | None, names: list[str]) -> Read:
-        """Add to the derived table what is not in it, or begin without it."""
+        """Add missing parts to the derived table, or start without it."""
         if derived is None or not set(derived.hashes) <= set(names):
             derived = Read(self.parts.read([]).table, {}, {})
         new = self.parts.read(name for name in names if name not in derived.hashes)
@@ -232,7 +230,7 @@ class Store:
         return Read(table, {**derived.hashes, **new.hashes}, new.damages)
 
     def _derived(self) -> Read | None:
-        """Give the derived table where its manifest says that it is whole."""
+        """Return the derived table if it matches its manifest."""
         try:
             manifest = json.loads(self.place.read(MANIFEST))
             data = self.place.read(TABLE)
@@ -261,7 +259,7 @@ class Store:
 
 
 def _whole(parts: Parts) -> pa.Table:
-    """Give the rows of all parts that are not damaged."""
+    """Return the rows of all undamaged parts."""
     for _ in range(ATTEMPTS_TO_READ):
         try:
             found = parts.read(parts.names())
@@ -283,7 +281,7 @@ def _warn(damages: Iterable[Damage]) -> None:
     for each in damages:
         log.warning(
             "%s is damaged (%s): its trials count as not trained. `sweep run` sets it "
-            "aside and trains them again.",
+            "aside and retrains them.",
             each.address,
             each.why,
         )
@@ -298,18 +296,18 @@ def _not_written(place: Place, error: OSError) -> StoreError:
     why = "; hard links are needed, which FAT and some network disks lack" * no_links
     return StoreError(
         f"The results folder {place.address} cannot be written "
-        f"({error.strerror or error}{why}). Free it, or choose another with --results DIR."
+        f"({error.strerror or error}{why}). Free space or fix its permissions, or choose another with --results DIR."
     )
 
 
 def _known_until(result: Result, committed: Mapping[str, Standing]) -> int:
-    """Say up to which update the store has this history: none of another numerics id."""
+    """Return the last update of the stored history under this numerics id."""
     known = committed.get(result.trial_id)
     return known.updates if known and known.numerics_id == result.numerics_id else 0
 
 
 def _part_id(results: list[Result], since: list[int] | None = None) -> str:
-    """Hash trial ids, how far each was trained, numerics ids, and where it begins."""
+    """Hash trial ids, updates, numerics ids, and where each history begins."""
     lines = [
         f"{result.trial_id} {result.updates} {result.numerics_id} {after}"
         for result, after in zip(results, since or [0] * len(results), strict=True)

@@ -29,7 +29,7 @@ IN_NUMPY = frozenset(
 
 
 class WrongDeviceError(ValueError):
-    """A random generator cannot go on, because it is of another kind of device."""
+    """A random generator cannot continue on another kind of device."""
 
 
 def is_tensor(value: object) -> TypeGuard["torch.Tensor"]:
@@ -103,7 +103,7 @@ def state_of(generator: "torch.Generator") -> tuple[dict[str, Any], Array]:
 
 
 def generator_of(facts: dict[str, Any], array: Array, device: str) -> "torch.Generator":
-    """Return a random generator that goes on: on the CPU if it was there, else on `device`.
+    """Return a random generator in its last state: on the CPU if it was there, else on `device`.
 
     Raises:
         WrongDeviceError: If it is of another kind of device than `device`.
@@ -113,7 +113,7 @@ def generator_of(facts: dict[str, Any], array: Array, device: str) -> "torch.Gen
     kind, place = facts["device"], CPU if facts["device"] == CPU else device
     if torch.device(place).type != kind:
         raise WrongDeviceError(
-            f"its checkpoint holds a random generator of a {kind} device, which cannot go on "
+            f"its checkpoint holds a random generator of a {kind} device, which cannot continue "
             f"on {place}: train it on {kind}, as before"
         )
     generator = torch.Generator(place)

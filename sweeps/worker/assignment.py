@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sweeps.plan.packs import Pack
@@ -31,15 +32,21 @@ class Assignment:
     def worker(self) -> Worker:
         """Return a worker for this process; may have to compile."""
         described = TrialType.of(self.packs[0].trials[0]).described
-        device = "cuda" if self.resources.gpus else "cpu"
         return Worker(
             self.store,
-            described.trainer(self.engine, device),
+            described.trainer(self.engine, self.resources.device),
             Attempts(self.store.attempts, self.run),
             Done.since(self.store, self.known),
             headline=described.headline,
-            clock=time.process_time if self.resources.cpus > 1 else time.thread_time,
+            clock=self._clock,
         )
+
+    @property
+    def _clock(self) -> Callable[[], float]:
+        """What measures the trainer: the time of a GPU is the time that is waited for it."""
+        if self.resources.gpus:
+            return time.perf_counter
+        return time.process_time if self.resources.cpus > 1 else time.thread_time
 
 
 @dataclass(frozen=True)

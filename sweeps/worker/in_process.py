@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from cluster.gpus import gpus
 from sweeps.plan.packs import Pack
 from sweeps.worker.assignment import Assignment, Parcel
 from sweeps.worker.progress import Progress
@@ -21,22 +22,20 @@ MAX_FAILURES = 3
 
 @contextmanager
 def in_process(setup: Setup) -> Generator["InProcess"]:
-    """Start the scheduler: there is nothing to start.
+    """Return the scheduler, which needs no start.
 
     Raises:
-        SweepError: If this machine lacks what a trial takes.
+        SweepError: If this machine lacks the resources of a trial.
     """
     require(setup.resources, _found(setup), "this machine")
     yield InProcess(setup.workers)
 
 
 def _found(setup: Setup) -> dict[str, float]:
-    """Return the cores that the run was given, and this machine's GPUs."""
+    """Return the number of cores of the run, and of this machine's GPUs."""
     found = {"CPU": setup.workers * setup.resources.cpus}
     if setup.resources.gpus:
-        import torch
-
-        found["GPU"] = torch.cuda.device_count()
+        found["GPU"] = len(gpus())
     return found
 
 
@@ -83,12 +82,12 @@ class Turn:
         return True
 
     def end(self) -> None:
-        """Stop in the middle of the pack: the trial under way keeps a checkpoint."""
+        """Stop within the pack; the running trial saves a checkpoint."""
         with suppress(Exception, SystemExit):
             self._progress.close()
 
     def _reports(self) -> Generator[Progress]:
-        """Train the pack in a worker of its own; that it cannot be built is its death too."""
+        """Train the pack in its own worker; failing to create it counts as its death."""
         yield from self._assignment.worker().train(self._pack)
 
     def _died(self, error: BaseException, listener: Listener) -> bool:

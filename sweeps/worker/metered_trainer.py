@@ -7,7 +7,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeps.spec.trainer import Check, State, Trainer
+from sweeps.spec.trainer import Check, ManyTrainer, State, Trainer, slots_of
 from sweeps.store.standing import Outcome
 
 MOST_PRINTED = 100_000
@@ -83,6 +83,38 @@ class MeteredTrainer:
         with self._measured("check_s"):
             return self.trainer.summary(trial, state, checks, outcome)
 
+    @property
+    def slots(self) -> int:
+        """The trainer's; 1 if it has none."""
+        return slots_of(self.trainer)
+
+    def advance_many(
+        self,
+        trials: Sequence[Any],
+        states: Sequence[State],
+        made: Sequence[int],
+        updates: Sequence[int],
+    ) -> list[tuple[State, int, bool]]:
+        """Make updates of many trials."""
+        with self._measured("update_s"):
+            return self._many.advance_many(trials, states, made, updates)
+
+    def measure_many(
+        self, trials: Sequence[Any], states: Sequence[State], made: Sequence[int]
+    ) -> list[Any]:
+        """Measure many trials, counted as checks."""
+        with self._measured("check_s"):
+            return self._many.measure_many(trials, states, made)
+
+    def check_measured(self, trial: Any, state: State, update: int, measured: Any) -> Check:
+        """Return the trainer's; not measured, for it may be called in another thread."""
+        return self._many.check_measured(trial, state, update, measured)
+
+    @property
+    def _many(self) -> ManyTrainer:
+        assert isinstance(self.trainer, ManyTrainer)
+        return self.trainer
+
     def take_printed(self) -> str:
         """Return the output since the last call."""
         text = self.printed.getvalue()
@@ -103,7 +135,7 @@ class MeteredTrainer:
 
     @contextmanager
     def _printing_kept(self) -> Generator[None]:
-        """Keep what a block prints, the end of it where it is much."""
+        """Keep what a block prints; only the end if it is long."""
         try:
             with redirect_stdout(self.printed), redirect_stderr(self.printed):
                 yield

@@ -34,6 +34,7 @@ def pilot(
     workers: int,
     code: UserCode | None = None,
     seconds: float = PILOT_S,
+    device: str | None = None,
 ) -> Speeds:
     """Measure how fast trials train here, with all cores busy.
 
@@ -43,18 +44,24 @@ def pilot(
         workers: Number of trials to train at a time.
         code: The user's code, if it defines the trials.
         seconds: Approximate duration, besides starting the processes.
+        device: The device that the user asked for.
 
     Raises:
         SweepError: If nothing can be measured.
     """
     trials = examples(work)
+    slots = TrialType.of(trials[0]).resources(trials, engine, device).slots
+    if slots > 1:  # one process fills a GPU; others would wait for it
+        workers = 1
+    together = min(slots, len(work.to_run))
     slice_s = seconds / len(trials) / SLICES
     kinds = "1 kind" if len(trials) == 1 else f"{len(trials)} kinds"
     say(f"pilot: training {kinds} of trial in {workers} processes for {seconds:.0f} s")
     # Leaving the pool kills its processes at once, even after Ctrl-C.
     with multiprocessing.get_context("spawn").Pool(workers, _prepare, (code,)) as pool:
         jobs = [
-            pool.apply_async(measure, (trials, engine, slice_s)) for _ in range(workers)
+            pool.apply_async(measure, (trials, engine, slice_s, together, device))
+            for _ in range(workers)
         ]
         found = [sample for job in jobs for sample in job.get(WAIT_S)]
     if not found:
@@ -78,15 +85,32 @@ def examples(work: Plan) -> list[Any]:
     return list(first.values())[:SHAPES]
 
 
-def measure(trials: list[Any], engine: str | None, slice_s: float) -> list[Sample]:
-    """Train each trial from its start for some seconds; return seconds per update."""
+def measure(
+    trials: list[Any],
+    engine: str | None,
+    slice_s: float,
+    together: int = 1,
+    device: str | None = None,
+) -> list[Sample]:
+    """Train each trial from its start for some seconds; return seconds per update.
+
+    Args:
+        trials: The trials.
+        engine: Name of the engine.
+        slice_s: Seconds of each measurement.
+        together: How many trials to train at a time, where the trainer can.
+        device: The device that the user asked for.
+    """
     kind = TrialType.of(trials[0])
-    trainer = MeteredTrainer(kind.trainer(engine, trials))
+    trainer = MeteredTrainer(kind.trainer(engine, trials, device))
     found: list[Sample] = []
     for place, trial in enumerate(trials):
         _warm_up(trial, trainer)
         for _ in range(SLICES):
-            speed = seconds_per_update(trial, trainer, slice_s)
+            if trainer.slots > 1:
+                speed = seconds_of_many(trial, trainer, slice_s, together)
+            else:
+                speed = seconds_per_update(trial, trainer, slice_s)
             if speed is not None:
                 found.append((place, speed))
     return found
@@ -111,3 +135,25 @@ def seconds_per_update(trial: Any, trainer: Trainer, slice_s: float) -> float | 
     took = time.perf_counter() - began
     positions.close()
     return took / updates if updates and took >= slice_s / 2 else None
+
+
+def seconds_of_many(
+    trial: Any, trainer: MeteredTrainer, slice_s: float, count: int
+) -> float | None:
+    """Train a trial beside itself for some seconds; return seconds per update of one of them.
+
+    Without checks: those of a sweep come between calls, and take little.
+    """
+    count = min(count, trainer.slots)
+    trials, states = [trial] * count, [trainer.start(trial)] * count
+    began, update = time.perf_counter(), 0
+    chunk = 1
+    while (took := time.perf_counter() - began) < slice_s:
+        asked = min(chunk, trial.check_every - update % trial.check_every)
+        found = trainer.advance_many(trials, states, [update] * count, [asked] * count)
+        states = [state for state, _, _ in found]
+        if any(diverged for _, _, diverged in found):
+            break
+        update += found[0][1]
+        chunk *= 2
+    return took / (update * count) if update and took >= slice_s / 2 else None

@@ -31,6 +31,13 @@ class Progress:
     halted: str = ""
     """Why results can no longer be stored, if so; training stops then."""
 
+    together: int = 1
+    """Trials that it trains at a time; `trial_id` names one of them."""
+    cost_made: float | None = None
+    """Cost of the updates made; None: of `made` updates of the trial."""
+    cost_left: float | None = None
+    """Cost of the trials that have not ended, to their budget; None: as `trial_id` tells."""
+
     @property
     def ended(self) -> int:
         """Trials of the pack that have ended."""

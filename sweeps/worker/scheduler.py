@@ -89,21 +89,21 @@ class Setup:
 
 
 def require(resources: Resources, found: Mapping[str, float], whose: str) -> None:
-    """Refuse to begin where no worker could ever start.
+    """Raise if no worker could ever start.
 
     Args:
-        resources: What a worker takes.
-        found: What there is, as "CPU" and "GPU".
-        whose: What has it, for a person.
+        resources: Resources of a worker.
+        found: Available resources, as "CPU" and "GPU".
+        whose: Who has them, for the message.
 
     Raises:
-        SweepError: Naming what a worker takes, and what there is.
+        SweepError: If a worker needs more than is available.
     """
     for name, wanted in (("CPU", resources.cpus), ("GPU", resources.gpus)):
         if wanted > found.get(name, 0):
             raise SweepError(
-                f"A worker takes {wanted:g} {name}s, but {whose} has "
-                f"{found.get(name, 0):g} here. Ask for less in the trials' "
+                f"A worker needs {wanted:g} {name}s, but {whose} has "
+                f"{found.get(name, 0):g} here. Reduce the trials' "
                 f"`{name.lower()}s`, or run on another machine."
             )
 

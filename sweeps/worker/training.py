@@ -1,7 +1,7 @@
 """The training loop for any trainer: advance, check, stop, checkpoint."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,54 +46,114 @@ def training(
     Yields:
         The position every `chunk_s` seconds, about, and at the end. Closing the iterator
         saves a checkpoint, one that survives a power failure if more than a second of work
-        is in it. Where a trainer raises that works in place, the last checkpoint stays:
-        nobody knows how far the state was changed.
+        is in it. If a trainer that works in place raises, the last checkpoint stays: it
+        is not known how much of the state was changed.
 
     Raises:
         ValueError: If the budget is not a positive multiple of `check_every`.
     """
-    require_multiple(trial.check_every, budget)
-    saved, name = checkpoints or Checkpoints(), id_of(trial)
-    numerics_id = trainer.numerics_id(trial)
-    kept = saved.load(name, numerics_id, trainer.device)
-    position = kept or Position(0, trainer.start(trial))
+    one = InTraining(trial, trainer, budget, checkpoints or Checkpoints())
     chunk = FIRST_CHUNK
-    cheap_until = 0.0 if kept else time.monotonic() + CHEAP_S
-    spoiled = False
     try:
-        yield position
-        yielded_at = saved_at = time.monotonic()
-        while not finished(trial, position, trainer, budget):
-            spoiled = trainer.in_place
-            position, chunk = _advanced(trial, position, trainer, chunk, chunk_s)
-            spoiled = False
-            if time.monotonic() - saved_at >= checkpoint_every_s:
-                saved.save(name, numerics_id, position)
-                kept, saved_at = position, time.monotonic()
-            ended = finished(trial, position, trainer, budget)
-            if ended or time.monotonic() - yielded_at >= chunk_s:
-                yield position
+        yield one.position
+        yielded_at = one.saved_at = time.monotonic()
+        while not one.ended:
+            chunk = _advance(one, chunk, chunk_s)
+            one.save_after(checkpoint_every_s)
+            if one.ended or time.monotonic() - yielded_at >= chunk_s:
+                yield one.position
                 yielded_at = time.monotonic()
     finally:
-        if position is not kept and not spoiled:
-            durable = time.monotonic() >= cheap_until
-            saved.save(name, numerics_id, position, durable=durable)
+        one.leave()
 
 
-def _advanced(
-    trial: Any, position: Position, trainer: Trainer, chunk: int, chunk_s: float
-) -> tuple[Position, int]:
-    """Make up to `chunk` updates, never past a check; also return the next chunk's size."""
-    began = time.perf_counter()
-    asked = min(chunk, trial.check_every - position.update % trial.check_every)
-    state, made, diverged = trainer.advance(trial, position.state, position.update, asked)
-    after = replace(position, state=state, update=position.update + made, diverged=diverged)
-    if made and not diverged and after.update % trial.check_every == 0:
-        measured = trainer.check(trial, state, after.update)
-        check = {"update": after.update, **measured}
-        after = replace(after, checks=(*after.checks, check))
+class InTraining:
+    """A trial between its start and its end: its position, and what was saved of it.
+
+    Args:
+        trial: The trial.
+        trainer: Makes updates and checks.
+        budget: Maximum number of updates; a positive multiple of `check_every`.
+        saved: Its checkpoints.
+
+    Raises:
+        ValueError: If the budget is not such a multiple.
+    """
+
+    def __init__(
+        self, trial: Any, trainer: Trainer, budget: int, saved: Checkpoints
+    ) -> None:
+        """Load the checkpoint, or start."""
+        require_multiple(trial.check_every, budget)
+        self.trial, self.trainer, self.budget, self._saved = trial, trainer, budget, saved
+        self.name, self._numerics_id = id_of(trial), trainer.numerics_id(trial)
+        self._kept = saved.load(self.name, self._numerics_id, trainer.device)
+        self.first = self._kept or Position(0, trainer.start(trial))
+        """Where it began in this process."""
+        self.position = self.first
+        self.spoiled = False
+        """Whether a trainer has failed that may have changed the state in place."""
+        self.saved_at = time.monotonic()
+        self._cheap_until = 0.0 if self._kept else self.saved_at + CHEAP_S
+
+    @property
+    def ended(self) -> bool:
+        """Whether training ends here: solved, diverged, or at the budget."""
+        return finished(self.trial, self.position, self.trainer, self.budget)
+
+    @property
+    def to_check(self) -> int:
+        """Updates to the next check."""
+        return self.trial.check_every - self.position.update % self.trial.check_every
+
+    def save_after(self, seconds: float) -> None:
+        """Save a checkpoint if the last one is older."""
+        if time.monotonic() - self.saved_at >= seconds:
+            self._save(durable=True)
+
+    def leave(self) -> None:
+        """Save what is not saved; if the state is spoiled, the last checkpoint stays."""
+        if self.position is not self._kept and not self.spoiled:
+            self._save(durable=time.monotonic() >= self._cheap_until)
+
+    def _save(self, durable: bool) -> None:
+        self._saved.save(self.name, self._numerics_id, self.position, durable=durable)
+        self._kept, self.saved_at = self.position, time.monotonic()
+
+
+def _advance(one: InTraining, chunk: int, chunk_s: float) -> int:
+    """Make up to `chunk` updates, never past a check; return the next chunk's size."""
+    began, position, trainer = time.perf_counter(), one.position, one.trainer
+    asked = min(chunk, one.to_check)
+    one.spoiled = trainer.in_place
+    state, made, diverged = trainer.advance(
+        one.trial, position.state, position.update, asked
+    )
+    after = moved(position, state, made, diverged)
+    if check_due(one.trial, position.update, after):
+        measured = trainer.check(one.trial, state, after.update)
+        after = checked(after, measured)
+    one.position, one.spoiled = after, False
     per_update = (time.perf_counter() - began) / (made or asked)
-    return after, max(1, min(2 * chunk, int(chunk_s / max(per_update, 1e-9))))
+    return max(1, min(2 * chunk, int(chunk_s / max(per_update, 1e-9))))
+
+
+def moved(position: Position, state: Any, made: int, diverged: bool) -> Position:
+    """Return a position after some updates, before the check that may be due."""
+    update = position.update + made
+    return replace(position, state=state, update=update, diverged=diverged)
+
+
+def check_due(trial: Any, update: int, after: Position) -> bool:
+    """Return whether the updates from `update` to a position ended on a check."""
+    made = after.update - update
+    return made > 0 and not after.diverged and after.update % trial.check_every == 0
+
+
+def checked(position: Position, measured: Mapping[str, Any]) -> Position:
+    """Return a position with what a check measured there."""
+    check = {"update": position.update, **measured}
+    return replace(position, checks=(*position.checks, check))
 
 
 def finished(trial: Any, position: Position, trainer: Trainer, budget: int) -> bool:

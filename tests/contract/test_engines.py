@@ -162,7 +162,7 @@ def test_the_cases_of_an_update_are_what_they_are_called() -> None:
 
 
 @pytest.mark.parametrize("highest", [0.001, 1000.0])
-def test_totals_go_on_from_those_given(engine: Engine, highest: float) -> None:
+def test_totals_continue_from_those_given(engine: Engine, highest: float) -> None:
     before = Totals(5, 2, 1, loss=10.0, grad_norm=20.0, grad_norm_max=highest)
     fell = engine.advance(SMALL, start(SMALL), 1).totals
     found = engine.advance(SMALL, replace(start(SMALL), totals=before), 1).totals

@@ -144,7 +144,7 @@ def test_asked_to_stop_it_stops_in_the_middle_and_keeps_checkpoints(runs: Runs) 
     assert len({number for number, _ in reports}) <= 2  # as many as there are workers
 
 
-def test_what_was_stopped_goes_on_where_it_was_and_gives_the_same_bytes(
+def test_a_stopped_run_resumes_and_gives_the_same_bytes(
     runs: Runs,
 ) -> None:
     stopped = max(each.made for _, each in runs.heard["stopped"].reports)
@@ -154,5 +154,5 @@ def test_what_was_stopped_goes_on_where_it_was_and_gives_the_same_bytes(
 
 
 def test_resources_that_are_not_there_are_refused_at_the_start(runs: Runs) -> None:
-    assert "A worker takes 1000 GPUs, but" in runs.refusal
-    assert "Ask for less in the trials' `gpus`" in runs.refusal
+    assert "A worker needs 1000 GPUs, but" in runs.refusal
+    assert "Reduce the trials' `gpus`" in runs.refusal

@@ -200,14 +200,14 @@ def test_lengths_that_cannot_be_drawn_are_refused_with_the_remedy(
 
 
 @pytest.mark.parametrize("kind", TASKS)
-def test_a_length_below_the_shortest_is_refused_and_told_why(kind: type[Task]) -> None:
+def test_a_length_below_the_shortest_is_refused_with_the_reason(kind: type[Task]) -> None:
     shortest = kind.shortest
     assert kind(length=shortest).length == shortest
-    told = (
+    message = (
         f"{kind.__name__}.length is {shortest - 1}, but {kind.because}, so it must be at "
         f"least {shortest}"
     )
-    with pytest.raises(ValueError, match=re.escape(told)):
+    with pytest.raises(ValueError, match=re.escape(message)):
         kind(length=shortest - 1)
 
 

@@ -67,14 +67,16 @@ def copy_of_the_project(folder: Path) -> None:
 
 
 def follow(folder: Path, *words: str, importable: tuple[Path, ...]) -> str:
-    """Run pytest in a folder; return what it printed."""
+    """Run pytest in a folder; return what it printed.
+
+    The engine of this checkout is compiled already, and is used from the usual cache.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words, "-v", "-rP"],
         cwd=folder,
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, importable)),
-            "RNNLAB_CACHE": str(folder / "cache"),
         },
         capture_output=True,
         text=True,

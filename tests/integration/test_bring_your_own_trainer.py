@@ -14,7 +14,7 @@ import sweeps
 from sweeps.cli import call
 from sweeps.maintenance.verify import lines
 from sweeps.run.driver import Driver, drive
-from sweeps.run.interrupt import Stop
+from sweeps.run.interrupt import StopRequest
 from sweeps.spec.experiment_file import load_experiment
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Selection
@@ -94,7 +94,7 @@ def test_the_page_can_be_followed(
     whole = Selection(experiment="./digits.py")
     for selection in (whole, replace(whole, budget=4000, where="width == 32")):
         words = Driver(selection=selection, run=RunOptions())
-        assert drive(words, Stop(), in_process) == 0
+        assert drive(words, StopRequest(), in_process) == 0
     printed = capsys.readouterr().err.replace("sweep: sweep: ", "sweep: ")
     for line in shown("sweep run ./digits.py").splitlines():
         assert line in printed

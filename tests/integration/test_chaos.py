@@ -93,28 +93,28 @@ def test_a_series_of_kills_changes_no_byte_and_repeats_nothing_committed(
     rng = random.Random(SEED)
     whole = experiment(tmp_path / "undisturbed")
     assert whole.sweep("run", "small.py", "--in-process").returncode == 0
-    told: Counter[str] = Counter()
+    killed: Counter[str] = Counter()
     series = 0
-    while told.total() < KILLS:
+    while killed.total() < KILLS:
         series += 1
         watched = Watched(experiment(tmp_path / f"series {series}"))
-        while told.total() < KILLS and not watched.folder.table.exists():
-            told += disturbed_run(watched, rng, KILLS - told.total())
+        while killed.total() < KILLS and not watched.folder.table.exists():
+            killed += disturbed_run(watched, rng, KILLS - killed.total())
         done = watched.folder.sweep("run", "small.py", "--in-process", timeout_s=None)
         assert done.returncode == 0, done.stderr
         watched.look()
         assert len(watched.committed) == 30
         assert watched.folder.table.read_bytes() == whole.table.read_bytes()
-    say(f"{series} series; killed: {dict(told)}")
-    assert told.total() >= KILLS
+    say(f"{series} series; killed: {dict(killed)}")
+    assert killed.total() >= KILLS
 
 
 def disturbed_run(watched: Watched, rng: random.Random, left: int) -> Counter[str]:
     """Start a run and kill something of it, until that ends it; say what was killed."""
-    told: Counter[str] = Counter()
+    killed: Counter[str] = Counter()
     run = watched.folder.start("run", "small.py", "--no-dashboard")
     members: set[psutil.Process] = set()
-    while told.total() < left:
+    while killed.total() < left:
         time.sleep(rng.uniform(0, DELAY_S))
         kin = family(run.pid)
         members |= {each for kind in kin.values() for each in kind}
@@ -126,7 +126,7 @@ def disturbed_run(watched: Watched, rng: random.Random, left: int) -> Counter[st
             continue
         victim = rng.choice(kin[kind])
         victim.kill()
-        told[kind] += 1
+        killed[kind] += 1
         if kind != "worker":
             break
     said, _ = run.communicate(timeout=300)
@@ -134,7 +134,7 @@ def disturbed_run(watched: Watched, rng: random.Random, left: int) -> Counter[st
     assert code in (0, 1, -9), said
     assert code == 0 or "Traceback" not in said, said
     wait_until(lambda: not any(alive(each) for each in members), timeout_s=30)
-    return told
+    return killed
 
 
 def alive(process: psutil.Process) -> bool:

@@ -35,7 +35,7 @@ class Watched:
     token_file: Path
     token: str
     said: str
-    """What it had said before its trials were under way."""
+    """Its output before its trials were running."""
 
     def get(self, path: str, token: str | None = None, base: str | None = None) -> str:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -55,7 +55,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
 
 @contextmanager
 def a_run(path: Path, *more: str) -> Generator[Watched]:
-    """Start a long run, give it once both trials are under way, and stop it."""
+    """Start a long run, yield it once both trials are running, and stop it."""
     folder = write_experiment(path, budget=2_000_000, seeds=2, rates=(1e-5,), slow=True)
     run = folder.start("run", "small.py", "--cpus", "2", *more)
     try:
@@ -72,7 +72,7 @@ def a_run(path: Path, *more: str) -> Generator[Watched]:
 
 
 def _look_into(folder: Folder, run: "subprocess.Popen[str]") -> Watched:
-    """Wait until both trials are under way; read the address and the token."""
+    """Wait until both trials are running; read the address and the token."""
     assert run.stdout is not None
     said = ""
     while not (found := re.search(r"dashboard at (\S+), token in (\S+)", said)):
@@ -96,7 +96,7 @@ def test_it_listens_on_this_machine_alone(watched: Watched) -> None:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((outside, port), timeout=5)
     assert watched.url.startswith("http://127.0.0.1:")
-    assert "others can reach it" not in watched.said
+    assert "other machines can reach it" not in watched.said
 
 
 def test_the_token_is_readable_by_its_owner_alone(watched: Watched) -> None:
@@ -105,7 +105,7 @@ def test_the_token_is_readable_by_its_owner_alone(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(("token", "code"), [(None, 401), ("wrong", 403)])
-def test_without_the_token_nothing_is_told(
+def test_without_the_token_nothing_is_shown(
     watched: Watched, token: str | None, code: int
 ) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
@@ -190,8 +190,8 @@ def test_status_sees_the_run_from_another_terminal(watched: Watched) -> None:
 def test_others_reach_it_where_that_is_asked_for_and_need_the_token(tmp_path: Path) -> None:
     with a_run(tmp_path, "--dashboard-host", "0.0.0.0") as shared:
         port = shared.url.rpartition(":")[2]
-        told = f"others can reach it too, at 0.0.0.0, port {port}; they need the token"
-        assert told in shared.said
+        announced = f"other machines can reach it at 0.0.0.0, port {port}, with the token"
+        assert announced in shared.said
         assert stat.S_IMODE(shared.token_file.stat().st_mode) == 0o600
         outside = f"http://{address_of_this_machine()}:{port}"
         with pytest.raises(urllib.error.HTTPError) as caught:

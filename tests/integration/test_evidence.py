@@ -63,7 +63,7 @@ def test_tables_are_those_of_their_parts(clone: Folder, sweep: str) -> None:
 
 
 @pytest.mark.parametrize("sweep", sweeps_with(TABLE))
-def test_every_unsolved_trial_can_go_on(clone: Folder, sweep: str) -> None:
+def test_every_unsolved_trial_can_resume(clone: Folder, sweep: str) -> None:
     store = Store(place(str(clone.path / "results" / sweep)))
     for trial_id, standing in store.standings().items():
         if standing.outcome == "unsolved":

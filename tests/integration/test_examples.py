@@ -19,7 +19,7 @@ from sweeps.maintenance.retrain import verify_one
 from sweeps.maintenance.verify import sample
 from sweeps.report.draw import draw
 from sweeps.run.driver import Driver, drive
-from sweeps.run.interrupt import Stop
+from sweeps.run.interrupt import StopRequest
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Selection, resolve
 from sweeps.store.checkpoints import glance
@@ -68,7 +68,7 @@ class Interrupting:
     """A listener that asks the run to stop after some reports."""
 
     listener: Listener
-    stop: Stop
+    stop: StopRequest
     reports: int
 
     def report(self, number: int, progress: Progress) -> None:
@@ -89,7 +89,7 @@ class Interrupted:
     """Trains update by update, and stops after some reports."""
 
     scheduler: Scheduler
-    stop: Stop
+    stop: StopRequest
     reports: int
     dashboard = None
     token_file = None
@@ -110,7 +110,7 @@ class UpdateByUpdate(Assignment):
         return replace(super().worker(), chunk_s=0.0)
 
 
-def interrupted(stop: Stop, reports: int) -> Start:
+def interrupted(stop: StopRequest, reports: int) -> Start:
     @contextmanager
     def start(setup: Setup) -> Generator[Scheduler]:
         with in_process(setup) as scheduler:
@@ -121,7 +121,7 @@ def interrupted(stop: Stop, reports: int) -> Start:
 
 def run(selection: Selection, reports: int | None = None) -> int:
     """Run an example in this process, two trials in turns; stop after some reports if asked."""
-    stop = Stop()
+    stop = StopRequest()
     words = Driver(selection=selection, run=RunOptions(cpus=2, pack=1))
     return drive(words, stop, in_process if reports is None else interrupted(stop, reports))
 
@@ -155,7 +155,7 @@ def test_an_example_is_planned(
 
 
 @every_example
-def test_an_interrupted_example_goes_on_to_the_same_bytes(
+def test_an_interrupted_example_resumes_to_the_same_bytes(
     example: Example, tmp_path: Path
 ) -> None:
     undisturbed = example.selection(tmp_path / "undisturbed")
@@ -212,7 +212,7 @@ sys.meta_path.insert(0, Refuse())
 
 from sweeps.cli import call
 from sweeps.run.driver import Driver, drive
-from sweeps.run.interrupt import Stop
+from sweeps.run.interrupt import StopRequest
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Selection
 from sweeps.worker.in_process import in_process
@@ -221,7 +221,7 @@ file, where, budget = sys.argv[1:]
 same = [file, "--where", where, "--budget", budget]
 selection = Selection(experiment=file, where=where, budget=int(budget))
 assert call(["plan", *same]) == 0
-assert drive(Driver(selection=selection, run=RunOptions(cpus=1)), Stop(), in_process) == 0
+assert drive(Driver(selection=selection, run=RunOptions(cpus=1)), StopRequest(), in_process) == 0
 assert call(["status", *same]) == 0
 assert call(["draw", *same]) == 0
 assert "rnnlab" not in sys.modules

@@ -52,7 +52,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(results)], check=True)
 
 
-def test_a_full_disk_stops_the_run_with_a_word_and_costs_no_committed_trial(
+def test_a_full_disk_stops_the_run_with_a_message_and_costs_no_committed_trial(
     undisturbed: bytes, small_disk: Path, tmp_path: Path
 ) -> None:
     folder = experiment(tmp_path)

@@ -1,4 +1,4 @@
-"""Parts of Ray die under a run: it ends soon and says so, or goes on to the same table."""
+"""Parts of Ray die during a run: it ends soon with a message, or continues to the same table."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def under_way(folder: Folder) -> bool:
 
 
 def start(folder: Folder, *more: str) -> tuple[Run, int]:
-    """Start a run; give it and its driver once a trial is under way."""
+    """Start a run; return it and its driver once a trial is running."""
     run = folder.start(*RUN, *more)
     wait_until(lambda: run.poll() is not None or under_way(folder))
     assert run.poll() is None, run.communicate()[0]
@@ -81,7 +81,7 @@ def session(leader: int) -> list[psutil.Process]:
 
 
 def named(processes: list[psutil.Process], name: str) -> psutil.Process:
-    """Return the process of a name, out of processes of ours.
+    """Return the process of a name, among those that we started.
 
     The first of them: one that was forked a moment ago still has its parent's name.
     """
@@ -106,7 +106,7 @@ def worker(processes: list[psutil.Process]) -> psutil.Process:
 
 
 @pytest.mark.parametrize("victim", ["raylet", "gcs_server"])
-def test_a_run_whose_ray_has_gone_ends_soon_and_goes_on_with_the_same_command(
+def test_a_run_whose_ray_has_died_ends_soon_and_resumes_with_the_same_command(
     undisturbed: bytes, tmp_path: Path, victim: str
 ) -> None:
     folder = slow_experiment(tmp_path)
@@ -120,7 +120,7 @@ def test_a_run_whose_ray_has_gone_ends_soon_and_goes_on_with_the_same_command(
     assert running(session(driver)) == []
     assert run.returncode == 1
     assert f"{victim}, process {killed.pid}, has ended" in said.replace(")", "")
-    assert said.endswith(f"go on with\n  sweep {' '.join(RUN)}\n")
+    assert said.endswith(f"resume with\n  sweep {' '.join(RUN)}\n")
     assert "Traceback" not in said
     done = folder.sweep(*WITHOUT_RAY)
     assert done.returncode == 0, done.stderr
@@ -137,7 +137,7 @@ def test_a_killed_worker_is_replaced(undisturbed: bytes, tmp_path: Path) -> None
     assert folder.table.read_bytes() == undisturbed
 
 
-def test_a_killed_driver_is_started_again_where_that_is_asked_for(
+def test_a_killed_driver_is_restarted_if_asked_for(
     undisturbed: bytes, tmp_path: Path
 ) -> None:
     folder = slow_experiment(tmp_path)
@@ -147,8 +147,8 @@ def test_a_killed_driver_is_started_again_where_that_is_asked_for(
     said = end(run)
     assert run.returncode == 0, said
     assert running(before) == []
-    assert "the driver was ended by signal SIGKILL" in said
-    assert "starting the driver again, 1 of at most 1 times" in said
+    assert "the driver was killed by signal SIGKILL" in said
+    assert "restarting the driver, 1 of at most 1" in said
     assert folder.table.read_bytes() == undisturbed
     found = read_events(Place(folder.results / "attempts"))
     assert len([each for each in found if isinstance(each, Session)]) == 2
@@ -165,7 +165,7 @@ def test_a_worker_killed_for_memory_fails_one_trial_and_says_why(tmp_path: Path)
     assert done.returncode == 1
     (failure,) = failed_trials(Place(folder.results / "attempts")).values()
     assert "running out of memory" in failure.last.error
-    assert "fewer workers at a time with --cpus" in done.stderr
+    assert "fewer workers with --cpus" in done.stderr
     assert "2 trials: 1 failed, 1 waiting" in done.stderr
     again = folder.sweep(*WITHOUT_RAY)
     assert again.returncode == 0, again.stderr

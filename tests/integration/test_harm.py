@@ -44,13 +44,13 @@ def test_a_harmed_derived_file_changes_no_answer(
     path = folder.results / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
-    told: list[dict[str, Any]] = []
+    shown: list[dict[str, Any]] = []
     for verb in READING:
         done = folder.sweep(verb, "small.py", "--json")
         assert done.returncode == 0, done.stderr
-        told.append(json.loads(done.stdout))
-    assert [each["trials"] for each in told] == [4] * len(READING)
-    assert told[-1]["unsolved"] == 2
+        shown.append(json.loads(done.stdout))
+    assert [each["trials"] for each in shown] == [4] * len(READING)
+    assert shown[-1]["unsolved"] == 2
 
 
 def test_folders_in_the_place_of_files_change_no_answer(folder: Folder) -> None:
@@ -95,11 +95,9 @@ def test_a_run_sets_harmed_files_aside_and_trains_only_their_trials(
     second = folder.sweep("run", "small.py", "--in-process")
     assert second.returncode == 0, second.stderr
     assert f"results/small/parts/{part.name} is damaged" in second.stderr
-    assert f"parts/damaged/{part.name}; its trials are trained again" in second.stderr
+    assert f"parts/damaged/{part.name}; its trials are retrained" in second.stderr
     assert "4 trials, 3 done, 1 to run" in second.stderr
-    assert f"1 trials started again from their first update, first {harmed[:12]}" in (
-        second.stderr
-    )
+    assert f"1 trials restarted from update 0, first {harmed[:12]}" in (second.stderr)
     assert folder.table.read_bytes() == table
     restarts = [
         json.loads(line)

@@ -1,4 +1,4 @@
-"""What the command line says, word for word; `UPDATE_SNAPSHOTS=1` writes it anew."""
+"""The exact output of the command line; `UPDATE_SNAPSHOTS=1` updates it."""
 
 import os
 import re

@@ -66,9 +66,9 @@ def test_a_run_and_its_status_tell_how_much_of_the_cores_the_engine_had(
     assert 0 < status["efficiency"] < 1
     assert status["efficiency"] == (used["update_s"] + used["check_s"]) / used["worker_s"]
     assert 0 < status["check_share"] < 0.5
-    told = f"efficiency {100 * status['efficiency']:.1f} % of the cores"
-    assert told in undisturbed.sweep("status", "small.py").stdout
-    assert told in undisturbed.sweep("run", "small.py").stderr
+    used = f"training used {100 * status['efficiency']:.1f} % of core time"
+    assert used in undisturbed.sweep("status", "small.py").stdout
+    assert used in undisturbed.sweep("run", "small.py").stderr
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_packs_and_workers_change_no_byte_of_the_table(
         (signal.SIGTERM, "--in-process"),
     ],
 )
-def test_ctrl_c_stops_cleanly_says_how_to_go_on_and_loses_nothing(
+def test_ctrl_c_stops_cleanly_says_how_to_resume_and_loses_nothing(
     undisturbed: Folder, tmp_path: Path, asked_by: signal.Signals, how: str
 ) -> None:
     folder = slow_experiment(tmp_path)
@@ -104,7 +104,7 @@ def test_ctrl_c_stops_cleanly_says_how_to_go_on_and_loses_nothing(
     run.send_signal(asked_by)
     said, _ = run.communicate(timeout=300)
     assert run.returncode == 130
-    assert "go on with\n  sweep run small.py --cpus 2" in said
+    assert "resume with\n  sweep run small.py --cpus 2" in said
     assert "again, 1 of" not in said
     assert "Traceback" not in said
     kept = list((folder.results / "checkpoints").glob("*.npz"))

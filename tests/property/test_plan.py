@@ -78,7 +78,7 @@ def test_a_packs_name_does_not_depend_on_the_order_of_its_trials(
 
 
 @given(st.permutations(TRIALS), done_ones)
-def test_a_raised_budget_goes_on_with_unsolved_trials_alone(
+def test_a_raised_budget_continues_only_unsolved_trials(
     trials: list[Trial], done: dict[str, Standing]
 ) -> None:
     everything = {t.trial_id: Standing("unsolved", 30) for t in trials} | done

@@ -120,7 +120,7 @@ def children(pid: int) -> list[int]:
 
 
 def cmdline(pid: int) -> str:
-    """Give the words of a process; none where it has gone."""
+    """Return the arguments of a process; none if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
     except OSError:
@@ -139,7 +139,7 @@ def driver_of(pid: int) -> int:
 
 
 def _environment(keep: tuple[str, ...] = ()) -> dict[str, str]:
-    """Leave Ray's variables out but for those named, so that no test joins another's Ray."""
+    """Remove Ray's variables except those named, so that no test joins another's Ray."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -238,7 +238,7 @@ def crash_points(
     """Try something until it runs through, killed at the first call, the second, …
 
     Args:
-        attempt: What to do on a file system; it must begin anew each time.
+        attempt: What to do on a file system; it must start from scratch each time.
         moments: When in the call.
 
     Yields:

@@ -19,7 +19,7 @@ from sweeps.storage import bucket
 MOTO = Path(sys.executable).with_name("moto_server")
 BUCKET = "rnnlab-tests"
 NOWHERE = "http://127.0.0.1:9"
-"""Nobody listens there."""
+"""An endpoint without a server."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def started(folder: Path) -> Generator[ObjectStore]:
 
 
 def free_port() -> int:
-    """Find a port of this machine at which nobody listens."""
+    """Find a port of this machine without a server."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]

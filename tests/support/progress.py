@@ -1,4 +1,4 @@
-"""A run under way, made up for tests."""
+"""A made-up run in progress, for tests."""
 
 import os
 import socket

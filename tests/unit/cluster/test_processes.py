@@ -1,4 +1,4 @@
-"""Processes are found wherever they have gone, and ended by what they are."""
+"""Processes are found after they were orphaned, and killed by id and start time."""
 
 import os
 import subprocess

@@ -66,7 +66,7 @@ def test_a_definition_inside_a_condition_counts() -> None:
 
 
 @pytest.mark.parametrize("source", ["a = 1\n", "a = 1; x = 2\n"])
-def test_all_counts_where_it_cannot_be_told_apart(source: str) -> None:
+def test_all_counts_where_it_cannot_be_distinguished(source: str) -> None:
     assert reached(source, ["x"]) == source
 
 

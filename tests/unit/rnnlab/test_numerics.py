@@ -207,9 +207,9 @@ def test_a_new_task_and_a_new_engine_change_no_id(ids: dict[str, str], copy: Cop
     copy.edit("engines/__init__.py", '"plain": _plain}', '"plain": _plain, "gpu": _gpu}')
     copy.edit(
         "engines/__init__.py",
-        "def _fused_cpu()",
+        "def _fused_cpu(",
         "def _gpu() -> Engine:\n    from rnnlab.engines.fused_gpu import FusedGpu\n\n"
-        "    return FusedGpu()\n\n\ndef _fused_cpu()",
+        "    return FusedGpu()\n\n\ndef _fused_cpu(",
     )
     now = copy.ids()
     assert changed(ids, now) == set()

@@ -116,7 +116,7 @@ def test_a_budget_between_checks_is_refused(budget: int) -> None:
 
 
 def cut_into(sizes: Iterable[int], one: Trial, budget: int) -> Result:
-    """Advance in calls of given sizes; the last goes on."""
+    """Advance in calls of given sizes; the last size repeats."""
     training, rest = Training.fresh(one), itertools.chain(sizes, itertools.repeat(10))
     while not training.ended(budget):
         training = training.advanced(ENGINE, next(rest))
@@ -153,7 +153,7 @@ def test_a_call_never_goes_past_a_check() -> None:
     assert [check.update for check in training.checks] == [10]
 
 
-def test_a_longer_budget_goes_on_from_a_shorter_one() -> None:
+def test_a_longer_budget_resumes_from_a_shorter_one() -> None:
     training = Training.fresh(SMALL)
     while not training.ended(20):
         training = training.advanced(ENGINE, 10)

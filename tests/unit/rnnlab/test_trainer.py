@@ -1,7 +1,8 @@
 """Recurrent networks under the loop of a sweep: the bits of the plain loop, however cut."""
 
 import dataclasses
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,26 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import RECURRENT, checkpoints, trial
+from small import RECURRENT, checkpoints, store, table_bytes, trial
 from states import same
 
 from rnnlab import Check, Trial
 from rnnlab import Result as PlainResult
-from rnnlab.engines import choose
+from rnnlab.data import Batch
+from rnnlab.engines import Gradients, choose
 from rnnlab.engines.plain import Plain
 from rnnlab.state import Parameters, State
 from rnnlab.threshold import MEASURED_CHECKS, SEEDS
 from rnnlab.train import Training, fresh, train
 from rnnlab.trainer import RecurrentTrainer, as_tree, from_tree
+from sweeps.plan.packs import packs
+from sweeps.plan.plan import plan
+from sweeps.store.attempts import Attempts
 from sweeps.store.checkpoints import CheckpointFolder, Position
+from sweeps.store.committed import Done
 from sweeps.store.result import Result
 from sweeps.worker.training import result_of, training
+from sweeps.worker.worker import Worker
 
 ENGINE = choose("plain")
 TRAINER = RecurrentTrainer(ENGINE)
@@ -105,7 +112,7 @@ def test_interrupted_again_and_again_it_gives_the_same(
     assert_same(swept(one, 30, kept), train(one, budget=30, engine=ENGINE))
 
 
-def test_averages_begin_anew_after_a_check() -> None:
+def test_averages_restart_after_a_check() -> None:
     state, made, _ = TRAINER.advance(SMALL, TRAINER.start(SMALL), 0, 1000)
     assert (made, state["totals"]["updates"]) == (10, 10)
     after, made, _ = TRAINER.advance(SMALL, state, 10, 3)
@@ -313,3 +320,107 @@ def test_the_columns_are_those_that_the_type_describes() -> None:
     assert list(found.row()) == list(described.result or {})
     (row, _) = found.history()
     assert {*row} - {"trial_id"} == {*(described.check or {})}
+
+
+@dataclass(frozen=True)
+class Many(Plain):
+    """The plain engine, as one that trains four trials at once; notes its calls."""
+
+    slots: int = 4
+    calls: list[list[Trial]] = field(default_factory=list[list[Trial]], compare=False)
+
+    def numerics_id(self, trial: Trial) -> str:
+        return ENGINE.numerics_id(trial)
+
+    def advance_many(
+        self, trials: Sequence[Trial], states: Sequence[State], updates: Sequence[int]
+    ) -> list[State]:
+        self.calls.append(list(trials))
+        each = zip(trials, states, updates, strict=True)
+        return [self.advance(*one) for one in each]
+
+    def count_errors_many(
+        self,
+        trials: Sequence[Trial],
+        parameters: Sequence[Parameters],
+        *,
+        purpose: int,
+        indices: Sequence[int],
+        stop_at: int,
+    ) -> list[tuple[int, int]]:
+        return [
+            self.count_errors(trial, each, purpose=purpose, index=index, stop_at=stop_at)
+            for trial, each, index in zip(trials, parameters, indices, strict=True)
+        ]
+
+    def gradients_many(
+        self,
+        trials: Sequence[Trial],
+        parameters: Sequence[Parameters],
+        batches: Sequence[Batch],
+    ) -> list[Gradients]:
+        each = zip(trials, parameters, batches, strict=True)
+        return [self.gradients(*one) for one in each]
+
+
+@pytest.mark.parametrize("made", [0, 3, 10, 17])
+def test_many_at_once_are_advanced_and_checked_as_each_alone(made: int) -> None:
+    trainer = RecurrentTrainer(Many())
+    trials = VARIANTS[:3]
+    before: list[dict[str, Any]] = []
+    for one in trials:
+        state, done = TRAINER.start(one), 0
+        while done < made:
+            state, more, _ = TRAINER.advance(one, state, done, made - done)
+            done += more
+        before.append(state)
+    asked = [5, 1, 100]
+    alone = [
+        TRAINER.advance(one, state, made, most)
+        for one, state, most in zip(trials, before, asked, strict=True)
+    ]
+    together = trainer.advance_many(trials, before, [made] * 3, asked)
+    assert same(together, alone)
+    states, at = [state for state, _, _ in alone], [10 * (1 + made // 10)] * 3
+    measured = trainer.measure_many(trials, states, at)
+    for one, state, update, seen in zip(trials, states, at, measured, strict=True):
+        found = trainer.check_measured(one, state, update, seen)
+        assert same(found, TRAINER.check(one, state, update))
+
+
+def test_an_engine_for_one_has_one_place() -> None:
+    assert (RecurrentTrainer(Many()).slots, TRAINER.slots) == (4, 1)
+
+
+def test_a_check_that_asks_something_else_is_no_answer() -> None:
+    trainer = RecurrentTrainer(Many())
+    state, _, _ = trainer.advance(SMALL, trainer.start(SMALL), 0, 10)
+    (seen,) = trainer.measure_many([SMALL], [state], [10])
+    with pytest.raises(AssertionError):
+        trainer.check_measured(SMALL, state, 20, seen)
+
+
+def test_thresholds_are_measured_in_the_places_of_those_that_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two wait for the same references, one for others, one for none."""
+    trials = [
+        RELATIVE,
+        replace(RELATIVE, clip_multiple=3.0),
+        replace(RELATIVE, clip_norm=0.2),
+        SMALL,
+    ]
+    tables: list[bytes] = []
+    engine = Many()
+    for each in (ENGINE, engine):
+        monkeypatch.setattr("rnnlab.threshold._norms", {})
+        kept = store(tmp_path / str(len(tables)))
+        done, attempts = Done.since(kept, ()), Attempts(kept.attempts)
+        worker = Worker(kept, RecurrentTrainer(each), attempts, done, chunk_s=0.0)
+        (pack,) = packs(plan(trials, {}, 20), 4)
+        last = list(worker.train(pack))[-1]
+        assert (last.unsolved, last.failed) == (4, 0)
+        tables.append(table_bytes(kept))
+    assert tables[0] == tables[1]
+    for call in engine.calls:
+        assert len(set(call)) == len(call)  # no reference is trained twice in a call

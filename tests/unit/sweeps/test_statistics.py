@@ -100,7 +100,7 @@ def test_kaplan_meier_on_the_data_of_freireich() -> None:
     }
 
 
-def test_without_an_end_everything_goes_on() -> None:
+def test_without_an_end_every_trial_survives() -> None:
     curve = kaplan_meier([3, 5], [False, False])
     assert curve == ((), ())
     assert curve.at(100) == 1.0

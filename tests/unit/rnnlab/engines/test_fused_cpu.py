@@ -72,7 +72,7 @@ print(state.update, len(kernel.advance.signatures), len(kernel.count_errors.sign
 """
 
 
-def test_other_kinds_of_integers_do_not_compile_anew() -> None:
+def test_other_kinds_of_integers_do_not_compile_again() -> None:
     """In a process of its own: tests check types, and would refuse them."""
     done = subprocess.run(
         [sys.executable, "-c", NUMPY_INTEGERS], capture_output=True, text=True, check=True

@@ -152,7 +152,7 @@ OLDEST = ("x86-64", "+64bit,+cmov,+cx8,+fxsr,+mmx,+sse,+sse2,-avx,-avx2,-fma,-av
 TRAIN_AND_TELL = """
 import json
 import test_microkernel as here
-print(json.dumps(here.told()))
+print(json.dumps(here.summary()))
 """
 
 
@@ -163,8 +163,8 @@ def trained() -> State:
     return FusedCpu().advance(trial, State(initial_parameters(trial)), 40)
 
 
-def told() -> dict[str, object]:
-    """Train a little, and tell how: on which machine, with which bits."""
+def summary() -> dict[str, object]:
+    """Train a little; return the machine and the bits."""
     parameters = trained().parameters
     return {
         "machine": MACHINE.name,
@@ -176,7 +176,7 @@ def told() -> dict[str, object]:
     }
 
 
-def told_on(processor: tuple[str, str], cache: Path) -> dict[str, object]:
+def summary_on(processor: tuple[str, str], cache: Path) -> dict[str, object]:
     """Do so in a process that compiles for another processor."""
     name, features = processor
     done = subprocess.run(
@@ -203,9 +203,9 @@ compiles_for_others = pytest.mark.skipif(
 @pytest.mark.slow
 @compiles_for_others
 def test_the_bits_do_not_depend_on_the_width_of_the_registers(tmp_path: Path) -> None:
-    found = told_on(HASWELL, tmp_path)
+    found = summary_on(HASWELL, tmp_path)
     assert found["machine"] == "avx2"
-    assert found == {**told(), "machine": "avx2"}
+    assert found == {**summary(), "machine": "avx2"}
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ def test_without_fused_instructions_numbers_and_their_name_are_others(
     tmp_path: Path,
 ) -> None:
     """Two roundings for one: forty updates later the weights still agree to 1e-4."""
-    found, ours = told_on(OLDEST, tmp_path), told()
+    found, ours = summary_on(OLDEST, tmp_path), summary()
     assert found["machine"] == "portable"
     assert found["numerics_id"] != ours["numerics_id"]
     assert found["sha256"] != ours["sha256"]

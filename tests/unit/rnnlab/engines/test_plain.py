@@ -7,6 +7,7 @@ from torch import Tensor
 from rnnlab import Addition, Memorisation, RandomPermutation, Task, TemporalOrder, Trial
 from rnnlab.costs import cost
 from rnnlab.data import draw_batch
+from rnnlab.engines import choose
 from rnnlab.engines.plain import Plain, Weights, backward, forward, read_out
 from rnnlab.init import initial_parameters
 from rnnlab.rng import TRAIN
@@ -99,3 +100,15 @@ def test_the_numerics_id_names_precision_and_engine() -> None:
     assert found.startswith("plain-")
     assert found == Plain().numerics_id(Trial())
     assert found != Plain(dtype=torch.float64).numerics_id(Trial())
+
+
+def test_the_numerics_id_names_the_device() -> None:
+    on_cpu = Plain().numerics_id(Trial())
+    assert choose("plain", "cpu").numerics_id(Trial()) == on_cpu
+    assert Plain(device="mps").numerics_id(Trial()) != on_cpu
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="cannot compute on 'hpu' here"):
+        choose("plain", "hpu")
+    assert choose("plain", "meta").name == "plain"

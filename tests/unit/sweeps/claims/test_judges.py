@@ -123,7 +123,7 @@ def test_better_must_hold_in_every_panel(
     assert f"left {left[0]} of 20 → {left[1]} of 20 (" in found.ours
 
 
-def test_a_panel_without_trials_is_told() -> None:
+def test_a_panel_without_trials_is_reported() -> None:
     found = judged(
         better(ONE, OTHER, PANELS),
         *(rows(k, 20, panel="left", **v) for k, v in ((0, ONE), (20, OTHER))),
@@ -152,7 +152,7 @@ def test_rates_fall_and_the_first_falls_most() -> None:
     assert fall((0, 20), (20, 0)).verdict == "not"
 
 
-def test_a_fall_is_told_as_a_change() -> None:
+def test_a_fall_is_reported_as_a_change() -> None:
     numbers = re.findall(r"\(([+-]\d+) to ([+-]\d+) points\)", fall((20, 0), (20, 10)).ours)
     assert numbers[0] == ("-100", "-77")
     assert all(int(low) < int(high) < 0 for low, high in numbers)

@@ -153,7 +153,7 @@ def test_a_model_that_was_solved_later_than_the_budget_is_not_drawn() -> None:
 
 
 @pytest.mark.parametrize("experiment", [any_length, pathological])
-def test_diverged_trials_are_told(experiment: Any) -> None:
+def test_diverged_trials_are_reported(experiment: Any) -> None:
     one, other = experiment.sweep.trials[:2]
     pairs = [(one, ended(one, "diverged", 30)), (other, ended(other, "unsolved", 40))]
     takes_history = experiment is pathological

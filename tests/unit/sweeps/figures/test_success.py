@@ -140,7 +140,7 @@ def test_a_table_without_rows_says_that_all_is_missing() -> None:
     assert "n = 0 seeds a point" in said
 
 
-def test_unequal_replicates_and_budgets_are_told_as_a_span() -> None:
+def test_unequal_replicates_and_budgets_are_shown_as_a_range() -> None:
     trials = [*cell("sigmoid", 50, "MSGD")[:2], *cell("sigmoid", 100, "MSGD")]
     results = table(trials, ["unsolved"] * 7)
     results.loc[0, "updates"] = 4000

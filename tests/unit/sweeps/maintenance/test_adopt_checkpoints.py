@@ -1,4 +1,4 @@
-"""Adopted, a checkpoint of earlier numerics is gone on from; only after equal bits were seen."""
+"""An adopted checkpoint of earlier numerics is resumed, but only after equal bits were verified."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,8 @@ from small import RECURRENT, result
 
 from rnnlab import Trial
 from sweeps.cli import call
+from sweeps.maintenance.adopt_checkpoints import adopt
+from sweeps.maintenance.retrain import Verified
 from sweeps.plan.plan import plan_of
 from sweeps.run.code_changes import changes
 from sweeps.spec.selection import Chosen, Selection, resolve
@@ -43,7 +45,7 @@ def ours(chosen: Chosen) -> str:
 
 
 def all_of(chosen: Chosen, numerics_id: str) -> dict[str, str]:
-    """The numerics of today, the same for each trial."""
+    """The current numerics, the same for each trial."""
     return dict.fromkeys((one.trial_id for one in chosen.trials), numerics_id)
 
 
@@ -71,7 +73,7 @@ def verify_and_adopt(sample: int = 100) -> int:
     return call(["verify", "./small.py", "--sample", str(sample), "--cpus", "1", "--adopt"])
 
 
-def test_adopted_checkpoints_are_gone_on_from_to_the_same_bits(
+def test_adopted_checkpoints_are_resumed_to_the_same_bits(
     begun: Chosen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert verify_and_adopt() == 0
@@ -79,7 +81,7 @@ def test_adopted_checkpoints_are_gone_on_from_to_the_same_bits(
     said = capsys.readouterr()
     assert f"{count} checkpoints of earlier numerics were adopted" in said.err
     assert f"{count} equal, 0 different, 0 not comparable" in said.out
-    assert f"was made by {EARLIER}; here and now it would be" in said.out
+    assert f"was made by {EARLIER}; the current id is" in said.out
     one, checkpoints = begun.trials[0], begun.store.checkpoints
     kept = checkpoints.load(one.trial_id, ours(begun))
     assert kept is not None
@@ -102,7 +104,7 @@ def test_the_next_run_says_that_the_numerics_are_the_same(begun: Chosen) -> None
     )
 
 
-def test_what_was_adopted_twice_is_the_same_thrice() -> None:
+def test_adoption_is_transitive() -> None:
     log = [
         session("a"),
         Adopted(earlier="a", numerics_id="b", checkpoints=1),
@@ -131,20 +133,20 @@ def test_one_unequal_trial_adopts_nothing(
     assert store.checkpoints.files.read(name_of(one.trial_id)) == before
 
 
-def test_where_nothing_is_of_other_numerics_it_is_said(
+def test_results_of_the_current_numerics_alone_leave_nothing_to_adopt(
     begun: Chosen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, one = begun.store, begun.trials[0]
     forget(store)
     store.commit([(one, trained(one))])
     assert verify_and_adopt() == 2
-    assert "made by the numerics of today" in capsys.readouterr().err
+    assert "made by the current numerics" in capsys.readouterr().err
 
 
-def test_an_earlier_checkpoint_that_turns_up_after_its_numerics_were_adopted_is_adopted(
+def test_an_earlier_checkpoint_that_is_merged_after_its_numerics_were_adopted_is_adopted(
     begun: Chosen, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Such as one merged from another machine; all rows may be of today by then."""
+    """Such as one merged from another machine; all rows may have the current id by then."""
     assert verify_and_adopt() == 0
     store, one = begun.store, begun.trials[0]
     forget(store)
@@ -153,6 +155,41 @@ def test_an_earlier_checkpoint_that_turns_up_after_its_numerics_were_adopted_is_
     assert capsys.readouterr()
     assert verify_and_adopt() == 0
     assert "1 checkpoints of earlier numerics were adopted" in capsys.readouterr().err
+
+
+def test_a_second_adoption_says_that_all_are_adopted_already_and_writes_nothing(
+    begun: Chosen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verify_and_adopt() == 0
+    log = begun.store.attempts
+    before = read_events(log)
+    capsys.readouterr()
+    assert verify_and_adopt() == 0
+    said = capsys.readouterr().err
+    count = len(begun.trials)
+    assert f"adopted already: {count} checkpoints have the current numerics id" in said
+    assert read_events(log) == before
+
+
+def test_ids_of_two_tasks_are_never_adopted_into_each_other(begun: Chosen) -> None:
+    """One earlier id has become two, as where an id is of a task and was of all."""
+    of_two = [Verified("a", "equal", (), EARLIER, each) for each in ("task-1", "task-2")]
+    log = begun.store.attempts
+    adopt(begun, of_two)
+    before = read_events(log)
+    assert {e.earlier for e in before if isinstance(e, Adopted)} == {EARLIER}
+    adopt(begun, of_two)
+    assert read_events(log) == before
+
+
+def test_without_checkpoints_there_is_nothing_to_adopt(
+    begun: Chosen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = begun.store.checkpoints.files
+    for name in files.names():
+        files.remove(name)
+    assert verify_and_adopt(sample=1) == 0
+    assert "there are no checkpoints to adopt" in capsys.readouterr().err
 
 
 def test_damaged_and_missing_checkpoints_are_left_to_the_next_run(

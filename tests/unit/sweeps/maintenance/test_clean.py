@@ -24,7 +24,7 @@ from sweeps.store.events import Started
 
 @pytest.fixture
 def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chosen:
-    """Four trials: one solved, one unsolved, two under way; and all sorts of rubbish."""
+    """Four trials: one solved, one unsolved, two running; and all kinds of leftovers."""
     monkeypatch.chdir(write_experiment(tmp_path, budget=400).path)
     found = resolve(Selection(experiment="./small.py"))
     kept = found.store
@@ -64,8 +64,8 @@ def test_looking_changes_nothing_and_counts_every_kind(chosen: Chosen) -> None:
     assert counts == {
         ("results (parts)", "kept"): 2,
         ("history of the checks", "kept"): 2,
-        ("log of what happened", "kept"): 1,
-        ("files half written", "abandoned"): 1,
+        ("log of attempts", "kept"): 1,
+        ("partial files", "abandoned"): 1,
         ("set aside as damaged", "abandoned"): 1,
         ("checkpoints of unsolved trials", "kept"): 2,
         ("checkpoints of ended trials", "abandoned"): 2,

@@ -51,7 +51,7 @@ def said(found: Verified) -> str:
     return "\n".join(lines({**counts, "trials": [each]}))
 
 
-def test_a_trainer_whose_numbers_come_from_a_global_generator_is_told_so() -> None:
+def test_a_trainer_whose_numbers_come_from_a_global_generator_is_reported() -> None:
     found = verified(Walk())
     assert (found.verdict, found.global_generators) == ("different", ("torch",))
     assert "draws from global random generators (torch)" in said(found)

@@ -1,4 +1,4 @@
-"""Verify: trained again, a trial gives the same bits, or it is said which it does not."""
+"""Verify: a retrained trial gives the same bits, or the differences are listed."""
 
 import json
 import math
@@ -123,7 +123,7 @@ def test_nothing_finished_is_said(done: Chosen, tmp_path: Path) -> None:
         sample(replace(done, place=Folder(tmp_path / "none")), 1, 0)
 
 
-def test_the_command_tells_equal_from_different_by_its_exit_code(
+def test_the_exit_code_of_the_command_distinguishes_equal_from_different(
     done: Chosen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["verify", "./small.py", "--sample", "3", "--seed", "1", "--cpus", "1"]
@@ -131,7 +131,7 @@ def test_the_command_tells_equal_from_different_by_its_exit_code(
     printed = capsys.readouterr()
     facts = json.loads(printed.out)
     assert (facts["equal"], facts["different"], facts["seed"]) == (3, 0, 1)
-    assert "--seed 1 draws the same" in printed.err
+    assert "--seed 1 draws the same sample" in printed.err
 
     last = done.trials[3]
     ours = TRAINER.numerics_id(last)
@@ -139,7 +139,7 @@ def test_the_command_tells_equal_from_different_by_its_exit_code(
     done.store.commit([(last, forged)])
     assert call([*words[:2], "--sample", "4", "--cpus", "2"]) == 1
     said = capsys.readouterr().out.splitlines()
-    assert said[-1] == "4 trials trained again: 3 equal, 1 different, 0 not comparable"
+    assert said[-1] == "4 trials retrained: 3 equal, 1 different, 0 not comparable"
     assert any(line.startswith(f"{last.trial_id[:12]} DIFFERS in") for line in said)
 
 
@@ -167,4 +167,14 @@ def test_what_is_not_comparable_names_both_numerics() -> None:
             }
         ],
     }
-    assert "was made by plain-1; here and now it would be plain-2" in lines(facts)[1]
+    assert "was made by plain-1; the current id is plain-2" in lines(facts)[1]
+
+
+def test_what_a_gpu_made_is_not_comparable_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    one = trial()
+    row = {**result(one).row(), "engine": "fused_gpu", "numerics_id": "fused_gpu-0"}
+    found = verify_one(Kept(one, row, ()))
+    assert (found.verdict, found.made_by) == ("not comparable", "fused_gpu-0")

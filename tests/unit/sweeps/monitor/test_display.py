@@ -19,8 +19,8 @@ from sweeps.monitor.display import (
 )
 from sweeps.monitor.snapshot import Snapshot
 from sweeps.monitor.tracker import Tracker
-from sweeps.plan.packs import packs
-from sweeps.plan.plan import plan
+from sweeps.plan.packs import Pack, packs
+from sweeps.plan.plan import Plan, plan
 from sweeps.store.trial_id import id_of
 from sweeps.worker.progress import Progress
 
@@ -32,7 +32,7 @@ def terminal() -> tuple[Console, io.StringIO]:
 
 
 def walking() -> Snapshot:
-    """Two walks under way, of which one has been checked."""
+    """Two running walks, one of which has been checked."""
     trials = [Walk(width=width, seed=3) for width in (4, 8)]
     work = plan(trials, {}, 100)
     found = Tracker(work, packs(work, 1), "walks", cpus=2)
@@ -95,7 +95,7 @@ def test_where_there_is_no_terminal_a_line_is_written_when_a_trial_ends(
 
 def test_it_is_said_that_a_run_is_stopping_and_how_long_it_takes_at_most() -> None:
     snapshot = tracker().snapshot()
-    assert time_left(snapshot) == "time left not known yet"
+    assert time_left(snapshot) == "time left unknown"
     assert time_left(replace(snapshot, eta_s=125.0)) == "at most 2 min 5 s left"
     assert "stopping" in time_left(replace(snapshot, eta_s=125.0, stopping=True))
 
@@ -107,3 +107,19 @@ def test_names_of_a_users_that_look_like_markup_are_shown_as_they_are() -> None:
     console.print(render(replace(snapshot, running=[odd])))
     assert "mode [bold]x[/bold]" in shown.getvalue()
     assert "[red]e 0.123" in shown.getvalue()
+
+
+def test_of_many_that_are_trained_at_once_one_is_shown_and_all_are_counted() -> None:
+    trials = [Walk(seed=seed) for seed in range(5)]
+    found = Tracker(*_one_pack(trials), "walks", cpus=1)
+    found.report(1, Progress(id_of(trials[0]), 50, "distance", 0.5, made=90, together=4))
+    snapshot = found.snapshot()
+    assert "; 4 running, " in line(snapshot)
+    console, shown = terminal()
+    console.print(render(snapshot))
+    assert "and 3 more" in shown.getvalue()
+
+
+def _one_pack(trials: list[Walk]) -> tuple[Plan, list[Pack]]:
+    work = plan(trials, {}, 100)
+    return work, packs(work, 5)

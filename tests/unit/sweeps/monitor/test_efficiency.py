@@ -49,7 +49,7 @@ def test_a_trainer_that_is_metered_gives_what_it_gives_without() -> None:
     assert metered.numerics_id(one) == PLAIN.numerics_id(one)
 
 
-def test_updates_and_checks_are_told_apart() -> None:
+def test_updates_and_checks_are_counted_separately() -> None:
     metered, one = MeteredTrainer(PLAIN), trial()
     state, _, _ = metered.advance(one, metered.start(one), 0, 10)
     assert metered.spent.update_s > 0
@@ -99,7 +99,7 @@ def test_runs_that_have_ended_are_added_up(tmp_path: Path) -> None:
     assert (found.efficiency, found.check_share) == (11 / 20, 1 / 11)
     assert (
         summary(found)
-        == "all runs so far: efficiency 55.0 % of the cores, checks 9.1 % of it"
+        == "all runs so far: training used 55.0 % of core time, 9.1 % of that on evaluation"
     )
 
 

@@ -63,11 +63,24 @@ def test_a_budget_that_is_asked_for_is_kept(results: Path) -> None:
 def test_it_says_how_far_those_have_come_that_are_not_there_yet(results: Path) -> None:
     found = facts(results)
     assert (found["trained"], found["trained_to"]) == (1, [300_000, 300_000])
-    told = lines(found)[1]
-    assert told == "  1 of the others have had 300,000 updates already"
+    second = lines(found)[1]
+    assert second == "  1 of the others already have 300,000 updates"
 
 
 def test_it_says_nothing_of_that_where_all_are_there(results: Path) -> None:
     found = facts(results, budget=300_000)
     assert found["trained_to"] is None
     assert len(lines(found)) == 1
+
+
+def test_trials_that_are_trained_beside_the_one_that_is_named_are_running_too(
+    results: Path,
+) -> None:
+    named = resolve(Selection(experiment="figure7", where=WHERE)).trials[2]
+    running = {"about": "", "update": 5, "updates_per_s": 1.0, "together": 2}
+    now = {"at": time.time(), "host": socket.gethostname(), "pid": os.getpid()}
+    snapshot = {**now, "running": [{"trial_id": named.trial_id, **running}]}
+    data = json.dumps(snapshot).encode()
+    Folder(results / "figure7").replace("progress.json", data)
+    found = facts(results)
+    assert (found["solved"], found["running"], found["waiting"]) == (1, 2, 0)

@@ -1,4 +1,4 @@
-"""The tracker adds up what packs report, also of a pack that starts again."""
+"""The tracker adds up the reports of packs, including a pack that restarts."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_reports_are_added_up() -> None:
     assert [each.trial_id for each in snapshot.running] == [first]
 
 
-def test_what_was_done_before_is_told_apart() -> None:
+def test_what_was_done_before_is_counted_separately() -> None:
     done = {trial(1).trial_id: Standing("solved", 10)}
     work = plan(TRIALS, done, 100)
     snapshot = Tracker(work, packs(work, 1), "small", cpus=2).snapshot()
@@ -76,7 +76,7 @@ def test_a_tracker_can_be_pickled_as_tune_does_with_its_callbacks() -> None:
     assert (copied.updates, found.updates) == (9, 5)
 
 
-def test_a_pack_that_starts_again_is_counted_anew() -> None:
+def test_a_pack_that_restarts_is_counted_from_zero() -> None:
     found = tracker()
     (name, *_) = (t.trial_id for t in found.packs[0].trials)
     found.report(1, Progress(name, update=50, made=50, update_s=5.0, check_s=0.5))
@@ -230,7 +230,7 @@ def test_only_ones_own_snapshot_is_removed(tmp_path: Path, ours: bool) -> None:
     drop_snapshot(Folder(tmp_path / "none"))
 
 
-def test_a_trial_is_told_from_its_neighbours_by_the_fields_in_which_they_differ() -> None:
+def test_a_trial_is_described_by_the_fields_in_which_trials_differ() -> None:
     free = replace(trial(3), clip_norm=None, omega_weight=4.0)
     trials = [trial(3), trial(4), free]
     work = plan(trials, {}, 100)
@@ -272,3 +272,15 @@ def dead() -> int:
     process = subprocess.Popen(["true"])
     process.wait()
     return process.pid
+
+
+def test_a_pack_of_many_at_once_says_itself_what_is_done_and_left() -> None:
+    found = tracker()
+    name = found.packs[0].trials[0].trial_id
+    report = Progress(name, 30, made=50, together=2, cost_made=500.0, cost_left=700.0)
+    found.report(1, report)
+    assert (found.cost_done, found.left[1]) == (500.0, 700.0)
+    found.report(1, replace(report, made=60, cost_made=650.0, cost_left=550.0))
+    assert (found.cost_done, found.left[1]) == (650.0, 550.0)
+    snapshot = found.snapshot()
+    assert (snapshot.in_training, [each.together for each in snapshot.running]) == (2, [2])

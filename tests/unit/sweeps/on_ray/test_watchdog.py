@@ -1,4 +1,4 @@
-"""The watchdog tells once what has gone, and keeps still about the rest."""
+"""The watchdog reports a death once, and nothing else."""
 
 import signal
 import subprocess
@@ -17,20 +17,20 @@ from sweeps.on_ray.watchdog import TICK_S, watchdog
 Child = subprocess.Popen[bytes]
 
 
-class Told:
-    """Collects what the watchdog tells."""
+class Reasons:
+    """Collects the reports of the watchdog."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.found: list[str] = []
         self.offspring = Offspring()
 
     def __call__(self, why: str) -> None:
-        self.told.append(why)
+        self.found.append(why)
 
 
 @pytest.fixture(params=["raylet", "gcs_server", "log_monitor"])
 def child(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Child]:
-    """A child that bears the name of a program of Ray's."""
+    """A child with the name of a program of Ray."""
     program = tmp_path / request.param
     program.write_text("#!/bin/sh\nread line\n")
     program.chmod(0o755)
@@ -45,79 +45,77 @@ def settle() -> None:
 
 
 @pytest.mark.parametrize("seen", [True, False])
-def test_the_end_of_what_ray_cannot_do_without_is_told_once(
-    child: Child, seen: bool
-) -> None:
-    lost = Told()
+def test_the_end_of_an_essential_process_is_reported_once(child: Child, seen: bool) -> None:
+    lost = Reasons()
     name = Path(str(child.args[0])).name  # type: ignore[index]
     with watchdog(lost.offspring, lost):
         if seen:
             settle()
-        assert lost.told == []
+        assert lost.found == []
         child.send_signal(signal.SIGKILL)
         if name == "log_monitor":
             settle()
         else:
-            wait_until(lambda: bool(lost.told))
+            wait_until(lambda: bool(lost.found))
             settle()
     expected = [] if name == "log_monitor" else [f"process {child.pid}, has ended"]
-    assert [each.split(", ", 1)[1] for each in lost.told] == expected
-    assert all(name in each for each in lost.told)
+    assert [each.split(", ", 1)[1] for each in lost.found] == expected
+    assert all(name in each for each in lost.found)
 
 
 def test_a_ray_that_is_being_shut_down_may_end(child: Child) -> None:
-    lost = Told()
+    lost = Reasons()
     with watchdog(lost.offspring, lost) as watch:
         watch.running(lambda: True)
         settle()
         watch.stopping()
         child.kill()
         settle()
-    assert lost.told == []
+    assert lost.found == []
 
 
-def fail_after_the_end_of(child: Child, lost: Told) -> None:
+def fail_after_the_end_of(child: Child, lost: Reasons) -> None:
     with watchdog(lost.offspring, lost):
         child.kill()
         raise RuntimeError("timed out")
 
 
 def test_what_had_ended_before_an_error_is_the_reason_of_it(child: Child) -> None:
-    lost = Told()
+    lost = Reasons()
     with pytest.raises(RuntimeError, match="timed out"):
         fail_after_the_end_of(child, lost)
-    assert len(lost.told) == (0 if "log_monitor" in str(child.args) else 1)
+    assert len(lost.found) == (0 if "log_monitor" in str(child.args) else 1)
 
 
-def test_silence_is_told_after_its_time() -> None:
-    lost, hang = Told(), threading.Event()
+def test_silence_is_reported_after_a_timeout() -> None:
+    lost, hang = Reasons(), threading.Event()
     began = time.monotonic()
     with watchdog(lost.offspring, lost) as watch:
         watch.running(lambda: hang.wait(60), silent_s=3)
-        wait_until(lambda: bool(lost.told))
+        wait_until(lambda: bool(lost.found))
     assert time.monotonic() - began > 2.5
-    assert lost.told == ["Ray has not answered for 3 s"]
+    assert lost.found == ["Ray has not answered for 3 s"]
     hang.set()
 
 
-def test_an_answer_that_is_no_or_an_error_is_told_apart() -> None:
+def test_a_negative_answer_and_an_error_are_distinguished() -> None:
     for ask, said in (
         (lambda: False, "Ray reports this machine's node as dead"),
         (lambda: 1 // 0 > 0, "Ray has not answered for 4 s"),
     ):
-        lost = Told()
+        lost = Reasons()
         with watchdog(lost.offspring, lost) as watch:
             watch.running(ask, silent_s=4)
-            wait_until(lambda: bool(lost.told))  # noqa: B023
-        assert lost.told == [said]
+            wait_until(lambda: bool(lost.found))  # noqa: B023
+        assert lost.found == [said]
 
 
 def test_answers_keep_it_still() -> None:
-    lost = Told()
+    lost = Reasons()
     with watchdog(lost.offspring, lost) as watch:
         watch.running(lambda: True, silent_s=3)
         time.sleep(4)
-    assert lost.told == []
+    assert lost.found == []
 
 
 FROZEN = """

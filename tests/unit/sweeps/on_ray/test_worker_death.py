@@ -1,4 +1,4 @@
-"""What a worker died of is told in a line, from what Tune wrote about it."""
+"""Why a worker died is described in a line, from what Tune wrote about it."""
 
 import pytest
 
@@ -17,10 +17,10 @@ MEMORY = "1 worker(s) were killed due to the node running low on memory.\nlong w
 DIED = "The actor died unexpectedly.\nThe actor is dead because its owner has died."
 
 
-def test_want_of_memory_is_told_with_a_remedy() -> None:
-    told = cause(report(DIED, MEMORY))
-    assert "out of memory" in told
-    assert "--cpus" in told
+def test_a_lack_of_memory_is_reported_with_a_remedy() -> None:
+    text = cause(report(DIED, MEMORY))
+    assert "out of memory" in text
+    assert "--cpus" in text
 
 
 @pytest.mark.parametrize("text", [DIED, report(DIED), report(MEMORY, DIED)])

@@ -1,4 +1,4 @@
-"""A trial that fails again and again is left out, and that is said."""
+"""A trial that keeps failing is skipped, with a message."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_trial_is_tried_until_it_has_failed_so_often(chosen: Chosen) -> None:
     assert left_out(plan_to_run(chosen, 3), 3) == []
     (said,) = left_out(plan_to_run(chosen, 2), 2)
     assert chosen.trials[0].trial_id[:12] in said
-    assert "--max-failures 3 tries them once more" in said
+    assert "--max-failures 3 retries them once" in said
 
 
 def test_a_trial_that_has_since_been_finished_is_not_left_out(chosen: Chosen) -> None:
@@ -66,7 +66,7 @@ def test_failures_of_earlier_runs_count_whatever_the_clock_says(chosen: Chosen) 
     assert [trial.trial_id for trial in plan_to_run(chosen, 2).given_up] == [name]
 
 
-def test_what_has_failed_before_holds_nobody_up(chosen: Chosen) -> None:
+def test_trials_that_failed_before_delay_no_others(chosen: Chosen) -> None:
     """It comes last, in a pack of its own."""
     fail(chosen, 0, 1)
     work = plan_to_run(chosen, 3)

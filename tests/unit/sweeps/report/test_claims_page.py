@@ -14,7 +14,7 @@ from rnnlab import Outcome
 from sweeps.claims.claim import Claim, Finding
 from sweeps.cli import call
 from sweeps.errors import SweepError
-from sweeps.report.claims_page import Row, facts, judged, page, write_claims
+from sweeps.report.claims_page import JudgedClaim, facts, judged, page, write_claims
 from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.spec.selection import Selection, resolve
 from sweeps.spec.where import select
@@ -34,7 +34,7 @@ def run(folder: Path, outcomes: list[Outcome], where: str = MEMORISED) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def row(folder: Path, number: str) -> Row:
+def row(folder: Path, number: str) -> JudgedClaim:
     rows = {each.claim.number: each for each in judged(Folder(folder))}
     return rows[number]
 
@@ -127,7 +127,7 @@ def test_the_page_has_the_remarks_of_claims_that_differ(tmp_path: Path) -> None:
         number="1", source="Section 1", says="it rains", paper="a lot", remark="Sun."
     )
     rows = [
-        Row(replace(claim, number=str(k)), Finding("", verdict), "", "f" * 64)
+        JudgedClaim(replace(claim, number=str(k)), Finding("", verdict), "", "f" * 64)
         for k, verdict in enumerate(("reproduced", "partly", "not", "not run yet"))
     ]
     written = page(rows)
@@ -154,8 +154,8 @@ def test_the_page_is_made_again_from_the_results_alone(
 def test_claims_for_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     digest = run(tmp_path, ["solved"] * 20)
     assert call(["claims", "--results", str(tmp_path), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    found = {each["number"]: each for each in told["claims"]}
+    printed = json.loads(capsys.readouterr().out)
+    found = {each["number"]: each for each in printed["claims"]}
     assert found["3e"]["verdict"] == "reproduced"
     assert found["3e"]["table_sha256"] == digest
     assert found["9"]["table_sha256"] == ""
@@ -175,7 +175,7 @@ def test_results_that_came_after_the_table_are_judged(tmp_path: Path) -> None:
     assert found.table == hashlib.sha256(data).hexdigest()
 
 
-def test_a_page_that_cannot_be_written_is_told_with_a_remedy(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_reported_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "claims.md").mkdir()
     with pytest.raises(SweepError, match="another with --results DIR"):
         write_claims(str(tmp_path))

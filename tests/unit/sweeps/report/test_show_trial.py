@@ -26,7 +26,7 @@ COLUMNS = RECURRENT.columns
 
 
 def kept(folder: Path, seeds: int = 1) -> Store:
-    """A folder of results of an experiment that nobody knows by name."""
+    """A results folder of an experiment that is not built in."""
     made = store(folder)
     made.commit([(trial(seed), result(trial(seed))) for seed in range(seeds)])
     return made
@@ -130,17 +130,17 @@ def test_a_trial_that_diverged_before_its_first_check_says_so(
 
 
 @pytest.mark.parametrize(("updates", "outcome"), [(10, "unsolved"), (20, "diverged")])
-def test_a_history_that_has_gone_is_told(
+def test_a_missing_history_is_reported(
     tmp_path: Path, updates: int, outcome: Outcome
 ) -> None:
     store(tmp_path / "mine").commit([(MINE, result(MINE, updates, outcome))])
     for part in (tmp_path / "mine" / "history").iterdir():
         part.unlink()
-    said = "  its history is missing: a part of it is damaged or gone"
+    said = "  its history is missing: a part of it is damaged or was removed"
     assert said in lines(show(MINE.trial_id, str(tmp_path)))
 
 
-def test_attempts_of_this_trial_are_told(tmp_path: Path) -> None:
+def test_attempts_of_this_trial_are_shown(tmp_path: Path) -> None:
     made = kept(tmp_path / "mine", seeds=2)
     log = Attempts(made.attempts)
     log.record(failed(MINE.trial_id, "RuntimeError: fire"))
@@ -170,7 +170,7 @@ def test_an_ambiguous_beginning_names_the_first_candidates(tmp_path: Path) -> No
         show("", str(tmp_path))
     assert str(caught.value) == (
         f"{len(ids)} trials' ids begin with '': {', '.join(name[:12] for name in ids[:5])}. "
-        "Write more of it."
+        "Use a longer prefix."
     )
 
 

@@ -115,7 +115,7 @@ def test_each_quantity_has_its_first_last_lowest_and_highest_number() -> None:
     ("checks", "said"),
     [(1, "1 check, at 10 to 10"), (2500, "2,500 checks, at 10 to 25,000")],
 )
-def test_it_is_told_how_many_checks_there_are(checks: int, said: str) -> None:
+def test_the_number_of_checks_is_shown(checks: int, said: str) -> None:
     assert trace(history(checks), WIDE)[0] == f"  history: {said} updates"
 
 
@@ -124,7 +124,7 @@ def test_no_quantity_of_the_history_is_left_out() -> None:
     assert set(QUANTITIES) == set(RECURRENT.columns.check or {}) - about
 
 
-def test_numbers_that_are_missing_are_told_and_do_not_count() -> None:
+def test_missing_numbers_are_marked_and_do_not_count() -> None:
     lines = trace(history(loss=[NAN, 4.0, 1.0, None], omega=[NAN] * 4), WIDE)
     assert line_of("loss", lines) == ["█▁", "nan", "-", "1", "4"]
     assert "  loss                     █▁ " in lines[3]

@@ -1,4 +1,4 @@
-"""Before a run goes on, it says what has changed since the sweep began."""
+"""Before a run continues a sweep, it reports what has changed since the sweep began."""
 
 import itertools
 import json
@@ -55,7 +55,7 @@ def test_another_commit_with_the_same_numerics_is_said(tmp_path: Path) -> None:
     before = [session("plain-1", commit="b" * 40), session("plain-1", commit="a" * 40)]
     (said,) = changes(work(tmp_path), before, now("plain-1"), "c" * 40)
     assert "commit aaaaaaaaaaaa, now cccccccccccc" in said
-    assert "stay comparable" in said
+    assert "remain comparable" in said
     assert changes(work(tmp_path), [session("plain-1")], now("plain-1"), "c" * 40) == []
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from sweeps.errors import SweepError
 from sweeps.exit_codes import FAILED, INTERRUPTED, USAGE
 from sweeps.run.driver import Driver, drive
-from sweeps.run.interrupt import Stop
+from sweeps.run.interrupt import StopRequest
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Selection
 from sweeps.storage.folder import Folder, System
@@ -130,7 +130,7 @@ def run(
     *,
     where: str | None = None,
     budget: int | None = None,
-    stop: Stop | None = None,
+    stop: StopRequest | None = None,
     start: Any = in_process,
     **options: Any,
 ) -> int:
@@ -139,7 +139,7 @@ def run(
     selection = Selection(experiment=f"{experiment}.py", where=where, budget=budget)
     given: dict[str, Any] = {"cpus": 1, "engine": engine, **options}
     words = Driver(selection=selection, run=RunOptions(**given))
-    return drive(words, stop or Stop(), start)
+    return drive(words, stop or StopRequest(), start)
 
 
 def results(name: str = "walks") -> Path:
@@ -191,7 +191,7 @@ def watching(look: Callable[[Progress], None]) -> Any:
     return start
 
 
-def stopping(stop: Stop, when: Callable[[Progress], bool]) -> Any:
+def stopping(stop: StopRequest, when: Callable[[Progress], bool]) -> Any:
     """Start a scheduler under which somebody presses Ctrl-C at some point."""
     return watching(lambda progress: stop.ask() if when(progress) else None)
 
@@ -204,11 +204,11 @@ def test_a_run_says_its_plan_trains_all_and_says_what_was_found(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run("nets") == 0
-    told = said(capsys)
-    assert "nets: 4 trials, 0 done, 4 to run to 40 updates" in told
-    assert f"results in {results('nets')}" in told
-    assert "all 4 trials have a result: 2 unsolved, 2 diverged; table in" in told
-    assert "efficiency" in told
+    output = said(capsys)
+    assert "nets: 4 trials, 0 done, 4 to run to 40 updates" in output
+    assert f"results in {results('nets')}" in output
+    assert "all 4 trials have a result: 2 unsolved, 2 diverged; table in" in output
+    assert "training used" in output
     assert sorted((row["outcome"], row["updates"]) for row in rows("nets"))[-1] == (
         "unsolved",
         40,
@@ -220,10 +220,10 @@ def test_run_again_there_is_nothing_to_train(capsys: pytest.CaptureFixture[str])
     before = table()
     assert said(capsys)
     assert run(start=_never) == 0
-    told = said(capsys)
-    assert "6 trials, 6 done, 0 to run" in told
-    assert "nothing to train" in told
-    assert "all 6 trials have a result: 3 solved, 3 unsolved" in told
+    output = said(capsys)
+    assert "6 trials, 6 done, 0 to run" in output
+    assert "nothing to train" in output
+    assert "all 6 trials have a result: 3 solved, 3 unsolved" in output
     assert table() == before
     assert len(happened("session")) == 1
 
@@ -282,7 +282,7 @@ def test_a_part_is_trained_and_later_the_rest(capsys: pytest.CaptureFixture[str]
     assert table() == in_parts
 
 
-def test_a_larger_budget_goes_on_and_gives_what_it_would_have_given_at_once() -> None:
+def test_a_larger_budget_resumes_and_gives_the_same_as_at_once() -> None:
     assert run(budget=20) == 0
     assert run(budget=60) == 0
     made = [each["made"] for each in happened("finished")]
@@ -298,10 +298,10 @@ def test_a_trial_that_fails_is_recorded_listed_and_tried_again(
 ) -> None:
     Path("broken").touch()
     assert run() == FAILED
-    told = said(capsys)
-    assert "6 trials: 2 solved, 2 unsolved, 2 failed; table in" in told
-    assert told.count("failed: RuntimeError: the walk is on fire") == 2
-    assert f"tracebacks are in {results()}/attempts" in told
+    output = said(capsys)
+    assert "6 trials: 2 solved, 2 unsolved, 2 failed; table in" in output
+    assert output.count("failed: RuntimeError: the walk is on fire") == 2
+    assert f"tracebacks are in {results()}/attempts" in output
     failed = failed_trials(Folder(results() / "attempts"))
     assert all("in advance" in each.last.traceback for each in failed.values())
     Path("broken").unlink()
@@ -317,9 +317,9 @@ def test_a_trial_that_fails_again_and_again_is_left_out_until_one_insists(
         assert run(max_failures=2) == FAILED
     assert said(capsys)
     assert run(max_failures=2, start=_never) == FAILED
-    told = said(capsys)
-    assert "2 trials have failed 2 times and are left out" in told
-    assert "--max-failures 3 tries them once more" in told
+    output = said(capsys)
+    assert "2 trials have failed 2 times and are skipped" in output
+    assert "--max-failures 3 retries them once" in output
     Path("broken").unlink()
     assert run(max_failures=3) == 0
 
@@ -337,7 +337,7 @@ def test_a_worker_that_dies_again_and_again_costs_the_trial_that_ran(
 
 
 def test_asked_to_stop_before_it_begins_it_trains_nothing() -> None:
-    stop = Stop()
+    stop = StopRequest()
     stop.ask()
     assert run(stop=stop, start=_never) == INTERRUPTED
     assert not (results() / "table.parquet").exists()
@@ -346,7 +346,7 @@ def test_asked_to_stop_before_it_begins_it_trains_nothing() -> None:
 @often
 @pytest.mark.parametrize("updates", [0, 10, 30])
 def test_stopped_in_the_middle_and_resumed_it_gives_the_same_table(updates: int) -> None:
-    stop = Stop()
+    stop = StopRequest()
 
     stopped_at: list[int] = []
 
@@ -385,7 +385,7 @@ def _refuse_where_full(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
 
-def test_a_disk_that_fills_up_halts_the_run_and_once_there_is_room_it_goes_on(
+def test_a_disk_that_fills_up_halts_the_run_which_resumes_once_there_is_space(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def on_a_small_disk(address: str) -> Folder:
@@ -395,9 +395,9 @@ def test_a_disk_that_fills_up_halts_the_run_and_once_there_is_room_it_goes_on(
     monkeypatch.setattr("sweeps.store.store.Patient", partial(Patient, pauses_s=()))
     Path("fills").touch()
     assert run(pack=1) == FAILED
-    told = said(capsys)
-    assert "No space left on device" in told
-    assert "have a result" not in told
+    output = said(capsys)
+    assert "No space left on device" in output
+    assert "have a result" not in output
     Path("full").unlink()
     assert run() == 0
     assert "all 6 trials have a result" in said(capsys)
@@ -406,10 +406,10 @@ def test_a_disk_that_fills_up_halts_the_run_and_once_there_is_room_it_goes_on(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"where": "width == 9"}, "No trial of 'walks' fits"),
+        ({"where": "width == 9"}, "No trial of 'walks' matches"),
         ({"budget": 15}, "Choose a positive multiple of 10"),
         ({"pack": 0}, "--pack must be at least 1"),
-        ({"engine": "plain"}, "--engine plain does nothing"),
+        ({"engine": "plain"}, "--engine plain has no effect"),
         ({"experiment": "nets", "engine": "warp"}, "No engine is called 'warp'"),
     ],
 )
@@ -426,7 +426,7 @@ def test_the_drivers_process_ends_with_the_code_of_a_wrong_use() -> None:
     words = [sys.executable, "-m", "sweeps.run.driver", "walks.py", "--where", "width == 9"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == USAGE
-    assert "sweep: No trial of 'walks' fits" in done.stderr
+    assert "sweep: No trial of 'walks' matches" in done.stderr
 
 
 def test_a_session_is_recorded_with_the_numerics_of_its_trials() -> None:
@@ -445,25 +445,25 @@ def test_what_has_changed_since_is_said(capsys: pytest.CaptureFixture[str]) -> N
     assert "numerics have changed" not in said(capsys)
     Path("walks.py").write_text(WALKS.replace("walk 1", "walk 2"))
     assert run() == 0
-    told = said(capsys)
-    assert "the numerics have changed since this sweep began: before Walk-" in told
-    assert "6 of 6 results are of the former" in told
-    assert "3 trials with a result at a smaller budget" in told
+    output = said(capsys)
+    assert "the numerics have changed since this sweep began: before Walk-" in output
+    assert "6 of 6 results were made by the old code" in output
+    assert "3 trials with a result at a smaller budget" in output
     assert len(happened("restarted")) == 3
 
 
-def test_another_run_in_the_same_folder_is_told(
+def test_another_run_in_the_same_folder_is_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    told: list[str] = []
+    output: list[str] = []
 
     def second(progress: Progress) -> None:
-        if not told and (results() / "progress.json").exists():
+        if not output and (results() / "progress.json").exists():
             run(where="width == 4 and seed == 2")
-            told.append(said(capsys))
+            output.append(said(capsys))
 
     assert run(start=watching(second), pack=1) == 0
-    assert "is training in this folder too" in "".join(told)
+    assert "is training in this folder too" in "".join(output)
 
 
 @often
@@ -494,8 +494,8 @@ def test_lines_are_shown_while_it_runs_and_are_not_taken_for_the_trials_words(
     monkeypatch.setattr("sweeps.monitor.heartbeat.HEARTBEAT_S", 0.005)
     Path("slow").touch()
     assert run(pack=1) == 0
-    told = said(capsys).splitlines()
-    shown = [line for line in told if line.startswith("walks: ") and "updates/s" in line]
+    output = said(capsys).splitlines()
+    shown = [line for line in output if line.startswith("walks: ") and "updates/s" in line]
     assert len(shown) > 3
     assert (
         "walks: 6 of 6 trials done, 3 solved, 3 unsolved, 0 diverged, 0 failed" in shown[-1]
@@ -523,7 +523,7 @@ def test_on_a_terminal_a_table_of_what_is_trained_is_drawn(
 def test_a_trial_that_takes_more_cores_than_the_run_may_use_is_refused() -> None:
     wide = WALKS.replace('numerics = "walk 1"', 'numerics = "walk 1"\n    cpus = 3')
     Path("walks.py").write_text(wide)
-    with pytest.raises(SweepError, match="takes 3 cores, but the run may use 2"):
+    with pytest.raises(SweepError, match="needs 3 cores, but the run may use 2"):
         run(cpus=2)
     assert not results().exists()
     assert run(cpus=3) == 0

@@ -9,7 +9,7 @@ from small import result, store, trial
 from sweeps.monitor.tracker import Tracker
 from sweeps.plan.packs import packs
 from sweeps.plan.plan import plan
-from sweeps.run.interrupt import Stop
+from sweeps.run.interrupt import StopRequest
 from sweeps.run.listener import RunListener, running_trial
 from sweeps.store.attempts import Attempts, failed_trials
 from sweeps.store.events import Event, Restarted, Started
@@ -60,7 +60,7 @@ def listener(tmp_path: Path) -> RunListener:
     kept = store(tmp_path)
     work = plan(LEFT, {}, 20)
     tracker = Tracker(work, packs(work, 3), "small", cpus=1)
-    return RunListener(tracker, kept, Attempts(kept.attempts, 1), Stop())
+    return RunListener(tracker, kept, Attempts(kept.attempts, 1), StopRequest())
 
 
 def test_a_report_reaches_the_tracker(listener: RunListener) -> None:

@@ -1,4 +1,4 @@
-"""A driver is started again where it was ended from outside, and only there."""
+"""A driver is restarted if it was killed, and only then."""
 
 import signal
 
@@ -38,9 +38,9 @@ def test_it_says_what_ended_the_driver_and_that_it_starts_it_again(
     left = iter([KILLED, LOST])
     supervise(lambda: next(left), 1, "sweep run x")
     said = capsys.readouterr().err
-    assert "ended by signal SIGKILL" in said
-    assert "go on with\n  sweep run x\n" in said
-    assert "starting the driver again, 1 of at most 1 times" in said
+    assert "killed by signal SIGKILL" in said
+    assert "resume with\n  sweep run x\n" in said
+    assert "restarting the driver, 1 of at most 1" in said
     assert said.count("sweep run x") == 1
 
 

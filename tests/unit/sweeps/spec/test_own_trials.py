@@ -70,7 +70,10 @@ class NoCheck:
             "Mine has no check_every. Add a field such as check_every: int = 100, the upd",
         ),
         *(
-            (made((name, int)), f"Mine.{name}: every table has a column of that name. Call")
+            (
+                made((name, int)),
+                f"Mine.{name}: every table has a column of that name. Rename",
+            )
             for name in RESERVED
         ),
     ],
@@ -216,7 +219,9 @@ def test_a_measurement_is_named_by_a_string(name: Any) -> None:
 
 @pytest.mark.parametrize("name", [*RESERVED, "lr", "check_every"])
 def test_a_measurement_may_not_be_called_as_a_column_that_is_there(name: str) -> None:
-    with pytest.raises(TypeError, match=f"measures '{name}', but the table has a column"):
+    with pytest.raises(
+        TypeError, match=f"measures '{name}', but the table already has a column"
+    ):
         OwnTrainer("cpu").check(script(check={name: 1}), None, 10)
 
 
@@ -301,19 +306,21 @@ def test_cost_and_resources_are_attributes_properties_or_methods(base: type) -> 
     one = made(("width", int), bases=(base,))(width=3)
     described = TrialType.of(one).described
     assert described.cost(one) == 6.0
-    assert described.resources(one) == Resources(2.0, 0.5)
+    assert described.resources(one, None, None) == Resources(2.0, 0.5, device="cuda")
 
 
 def test_without_them_a_trial_costs_one_and_takes_a_core() -> None:
     described = TrialType.of(Walk()).described
-    assert (described.cost(Walk()), described.resources(Walk())) == (1.0, Resources())
+    assert described.cost(Walk()) == 1.0
+    assert described.resources(Walk(), None, None) == Resources()
     assert described.assumed_s(None) > 0
 
 
 def test_a_worker_takes_what_the_greediest_trial_takes() -> None:
     kind: Callable[..., Any] = made(("width", int), bases=(AsProperty,))
     trials = [kind(width=3), kind(width=2)]
-    assert TrialType.of(trials[0]).resources(trials) == Resources(2.0, 0.5)
+    found = TrialType.of(trials[0]).resources(trials)
+    assert found == Resources(2.0, 0.5, device="cuda")
 
 
 def test_trials_of_equal_fields_but_the_seed_take_equally_long() -> None:
@@ -328,6 +335,6 @@ def test_an_engine_is_chosen_where_there_are_some() -> None:
     with pytest.raises(UnknownNameError, match="No engine is called 'plane'"):
         RECURRENT.engine("plane")
     with pytest.raises(
-        SweepError, match="--engine plain does nothing: trials of type Walk"
+        SweepError, match="--engine plain has no effect: trials of type Walk"
     ):
         type_of(Walk).engine("plain")

@@ -1,4 +1,4 @@
-"""Which changes of a user's file change the bits of her trials, as far as one can tell."""
+"""Which changes of a user's file change the numerics id of its trials."""
 
 from pathlib import Path
 

@@ -87,7 +87,7 @@ def test_quick_is_a_part_with_a_budget_and_a_folder_of_its_own(mine: Selection) 
 
 def test_a_quick_preset_that_is_not_there_is_named(mine: Selection) -> None:
     Path("mine.py").write_text(MINE.replace("quick_budget=20,", ""))
-    with pytest.raises(SweepError, match=r"'mine' has no quick preset\. Leave --quick out"):
+    with pytest.raises(SweepError, match=r"'mine' has no quick preset\. Omit --quick"):
         resolve(chosen(mine, quick=True))
     assert resolve(mine).budget == 40
 
@@ -111,8 +111,11 @@ def test_the_home_folder_may_be_written_short(
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"where": "seed > 9"}, "No trial of 'mine' fits --where 'seed > 9'. `sweep plan"),
-        ({"quick": True, "where": "length == 20"}, "No trial of 'mine' fits --where"),
+        (
+            {"where": "seed > 9"},
+            "No trial of 'mine' matches --where 'seed > 9'. `sweep plan",
+        ),
+        ({"quick": True, "where": "length == 20"}, "No trial of 'mine' matches --where"),
         ({"budget": 15}, "The budget is 15 updates, but checks come every 10"),
         ({"budget": 0}, "The budget is 0 updates"),
         ({"where": "sed == 1"}, "No column is called 'sed'"),

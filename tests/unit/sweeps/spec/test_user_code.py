@@ -162,7 +162,7 @@ def test_a_folder_that_another_user_may_have_made_is_not_imported_from(
     copied = found.install().path.parent
     copied.rename(tmp_path / "elsewhere")
     copied.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ExperimentError, match=r"is not ours.* set TMPDIR"):
+    with pytest.raises(ExperimentError, match=r"belongs to another user.* set TMPDIR"):
         found.install()
 
 

@@ -1,4 +1,4 @@
-"""What is special to an object store: its failures are told, with what to do."""
+"""What is special to an object store: its failures are reported, with what to do."""
 
 import http.server
 import os
@@ -45,7 +45,7 @@ def _no_client_is_kept() -> Iterator[None]:
 
 @pytest.fixture
 def where(monkeypatch: pytest.MonkeyPatch) -> Place:
-    """A bucket at an endpoint at which nobody listens."""
+    """A bucket at an endpoint without a server."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     facts = {"AWS_ENDPOINT_URL": NOWHERE, "AWS_METADATA_ENDPOINT": NOWHERE}
@@ -98,7 +98,7 @@ def test_only_the_address_is_sent(where: Place, monkeypatch: pytest.MonkeyPatch)
     assert len(pickle.dumps(where)) < 200
 
 
-def test_dead_endpoints_are_told_of_within_fifteen_seconds(
+def test_dead_endpoints_are_reported_within_fifteen_seconds(
     where: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that refuses connections, and one that takes none."""
@@ -135,7 +135,7 @@ REFUSED = (
 
 
 @pytest.mark.parametrize("act", ["names", "read", "create", "remove"])
-def test_wrong_keys_are_told(
+def test_wrong_keys_are_reported(
     where: Place, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In Amazon's words: moto's server takes any keys."""
@@ -144,7 +144,7 @@ def test_wrong_keys_are_told(
     assert "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in str(error)
 
 
-def test_no_keys_at_all_are_told(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_keys_are_reported(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in KEYS:
         monkeypatch.delenv(name)
     with answering(monkeypatch, (404, ""), at="AWS_METADATA_ENDPOINT"):
@@ -169,12 +169,12 @@ def test_what_is_no_object_store_is_no_empty_folder(
 def test_a_conflict_says_nothing_of_what_is_there(
     where: Place, last: tuple[int, str], made: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Amazon answers so where an object is removed while it is created anew."""
+    """Amazon's answer if an object is removed while it is created again."""
     with answering(monkeypatch, CONFLICT, CONFLICT, last):
         assert where.create("part", b"data") == made
 
 
-def test_conflicts_without_end_are_told(
+def test_endless_conflicts_are_reported(
     where: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = [CONFLICT] * (1 + len(bucket.CONFLICT_WAITS_S))
@@ -186,7 +186,7 @@ def test_conflicts_without_end_are_told(
 
 
 @pytest.mark.parametrize("prefix", ["a//b", "a/../b", "a\nb"])
-def test_a_prefix_that_is_no_name_is_told(where: Place, prefix: str) -> None:
+def test_an_invalid_prefix_is_reported(where: Place, prefix: str) -> None:
     inside = where / prefix
     assert "Choose a prefix without" in str(failure(inside, "create"))
     assert "Choose a prefix without" in str(failure(inside, "names"))

@@ -1,4 +1,4 @@
-"""A place that fails for a moment costs a moment; one that goes on failing says what to do."""
+"""A place that fails briefly is retried; one that keeps failing says what to do."""
 
 import errno
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ def test_a_file_that_a_failed_try_had_put_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
-def test_what_goes_on_failing_names_the_place_and_the_remedy(
+def test_a_lasting_failure_names_the_place_and_the_remedy(
     tmp_path: Path, error: int
 ) -> None:
     system = Failing(100, error)

@@ -71,12 +71,12 @@ def test_a_line_torn_by_a_crash_is_left_out(tmp_path: Path) -> None:
 def test_a_trial_has_failed_where_its_last_attempt_did(tmp_path: Path) -> None:
     log = Attempts(Folder(tmp_path))
     for event in (
-        failed("mended"),
+        failed("fixed"),
         failed("lost", "RuntimeError: water"),
         Started(trial_id="lost"),
         failed("lost"),
-        Started(trial_id="mended"),
-        finished("mended"),
+        Started(trial_id="fixed"),
+        finished("fixed"),
     ):
         log.record(event)
     found = failed_trials(Folder(tmp_path))

@@ -84,7 +84,7 @@ def test_a_flipped_bit_anywhere_is_noticed_or_harmless(
         found = kept.load(ONE, "code-1")
         if found is None:
             noticed += 1
-            assert "the trial starts again" in caplog.text
+            assert "the trial restarts" in caplog.text
         else:
             assert equal(found, POSITION)
     assert noticed > len(good) / 7 / 2
@@ -342,7 +342,7 @@ def test_numbers_of_numpy_in_a_check_come_back_as_python_numbers() -> None:
         ({"update": 1, "w": [1]}, r'checks\[0\]\["w"\] is a list, .* Keep numbers'),
         ({"update": 1, "w": np.zeros(2)}, r'checks\[0\]\["w"\] is a ndarray'),
         ({"update": 1, "z": np.complex64(1)}, r'checks\[0\]\["z"\] is a complex'),
-        ({"update": 1, 2: 1}, r"checks\[0\]\[2\] has a name that is no string"),
+        ({"update": 1, 2: 1}, r"checks\[0\]\[2\] has a name that is not a string"),
     ],
 )
 def test_a_check_that_cannot_be_kept_is_refused(check: Any, message: str) -> None:

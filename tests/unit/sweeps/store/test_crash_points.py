@@ -31,11 +31,11 @@ FURTHER = [(trial(0), result(trial(0), 40))]
 
 
 def before(path: Path, harmed: str | None = None) -> None:
-    """Make a store of five small parts and a table that is behind them."""
+    """Make a store of three small parts, first, middle and last, and a table without the last."""
     kept = Store(Folder(path), COLUMNS)
-    for seed in range(5):
+    for seed in range(3):
         kept.commit([(trial(seed), result(trial(seed), 20))])
-        if seed == 3:
+        if seed == 1:
             kept.compact()
     if harmed:
         victim = path / harmed / (kept.place / harmed).names()[1]
@@ -58,7 +58,7 @@ def merge(kept: Store) -> None:
     merge_small(kept.parts, TRIAL, above=1)
 
 
-def mend(kept: Store) -> None:
+def set_aside_damage(kept: Store) -> None:
     repair(kept)
 
 
@@ -66,8 +66,8 @@ ACTS: list[tuple[Callable[[Store], None], str | None]] = [
     (commit, None),
     (derive, None),
     (merge, None),
-    (mend, "parts"),
-    (mend, "history"),
+    (set_aside_damage, "parts"),
+    (set_aside_damage, "history"),
 ]
 
 

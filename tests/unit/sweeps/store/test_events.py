@@ -1,4 +1,4 @@
-"""Events are read as they were written; what cannot be read is left out, never raised."""
+"""Events are read as they were written; unreadable ones are skipped without an error."""
 
 import dataclasses
 import json

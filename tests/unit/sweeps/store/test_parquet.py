@@ -91,7 +91,7 @@ def test_a_later_field_off_its_default_is_written(tmp_path: Path) -> None:
 
 
 class Trains:
-    """What makes a dataclass a trial; nobody trains it here."""
+    """The methods that make a dataclass a trial; it is not trained here."""
 
     def start(self, device: str) -> None:
         raise NotImplementedError

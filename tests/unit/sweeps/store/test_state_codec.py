@@ -1,4 +1,4 @@
-"""States of any trainer: what comes back, what is refused, and that training goes on alike."""
+"""States of any trainer: what comes back, what is refused, and that training continues with the same bits."""
 
 import enum
 import functools
@@ -125,7 +125,7 @@ def test_what_comes_back_is_writable_aligned_and_its_own() -> None:
 
 
 @pytest.mark.parametrize("kind", ["MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"])
-def test_a_numpy_generator_goes_on_and_spawns_alike(kind: str) -> None:
+def test_a_numpy_generator_continues_and_spawns_alike(kind: str) -> None:
     generator = np.random.Generator(getattr(np.random, kind)([5, 2**100]))
     generator.spawn(2)
     generator.integers(3, size=3, dtype=np.uint32)  # leaves half of 64 bits for later
@@ -139,7 +139,7 @@ def test_a_numpy_generator_goes_on_and_spawns_alike(kind: str) -> None:
         assert same(ours.standard_normal(3), theirs.standard_normal(3))
 
 
-def test_a_torch_generator_goes_on() -> None:
+def test_a_torch_generator_continues() -> None:
     generator = torch.Generator().manual_seed(7)
     torch.randn(3, generator=generator)
     found = returned({"minibatches": generator})["minibatches"]
@@ -155,11 +155,11 @@ def test_tensors_of_another_device_go_to_the_device_and_those_of_the_cpu_stay() 
     assert joined(tree, arrays, "cpu")[1].device.type == "cpu"
 
 
-def test_a_generator_of_another_kind_of_device_cannot_go_on(tmp_path: Any) -> None:
+def test_a_generator_of_another_kind_of_device_cannot_continue(tmp_path: Any) -> None:
     tree, arrays = split(torch.Generator())
     tree["torch_generator"]["device"] = "cuda"
     with pytest.raises(
-        WrongDeviceError, match="of a cuda device, which cannot go on on cpu"
+        WrongDeviceError, match="of a cuda device, which cannot continue on cpu"
     ):
         joined(tree, arrays, "cpu")
 
@@ -329,7 +329,7 @@ class Training:
             "minibatches": self.minibatches,
         }
 
-    def go_on_from(self, state: dict[str, Any]) -> None:
+    def resume_from(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
@@ -393,7 +393,7 @@ def test_training_interrupted_by_a_checkpoint_gives_the_same_bits(
     second = fresh(optimizer, schedule, seed=2)
     found = kept.load("trial", "code")
     assert found is not None
-    second.go_on_from(found.state)
+    second.resume_from(found.state)
     second.update(5)
 
     assert same(second.state(), straight.state())

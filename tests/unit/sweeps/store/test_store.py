@@ -386,7 +386,7 @@ def test_a_part_without_a_hash_in_its_name_is_held_to_its_page_checksums(
     assert list(kept.parts.damaged()) == [plain.name]
 
 
-def test_two_parts_that_contradict_each_other_raise_the_alarm(tmp_path: Path) -> None:
+def test_two_parts_that_contradict_each_other_raise_an_error(tmp_path: Path) -> None:
     """In packs of other trials too, whose parts have other names."""
     kept, one = store(tmp_path), trial(0)
     kept.commit([(one, result(one))])
@@ -546,7 +546,7 @@ class Unlinked(System):
 
 
 def test_a_place_that_cannot_keep_the_promise_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="must know conditional puts"):
+    with pytest.raises(StoreError, match="must support conditional puts"):
         Store(Careless(tmp_path)).create()
     with pytest.raises(StoreError, match="hard links are needed"):
         Store(Folder(tmp_path, Unlinked())).create()

@@ -105,7 +105,7 @@ def test_packs_take_turns_one_report_each(tmp_path: Path, workers: int) -> None:
 
 
 @KINDS
-def test_asked_to_stop_it_keeps_checkpoints_and_goes_on_later(
+def test_asked_to_stop_it_saves_checkpoints_and_resumes_later(
     tmp_path: Path, make: Callable[[int], Any]
 ) -> None:
     trials = [make(seed) for seed in range(3)]

@@ -26,7 +26,7 @@ from sweeps.worker.worker import PRINTED_CHARACTERS, Worker
 
 @dataclass(frozen=True, kw_only=True)
 class Chatty(Walk):
-    """A walk that tells what it does, and may fall."""
+    """A walk that prints what it does, and may fall."""
 
     times: int = 1
     falls: bool = False

@@ -1,4 +1,4 @@
-"""A pack: neighbours do not matter, crashes stay where they are, stopping loses nothing."""
+"""A pack: trials do not affect each other, crashes are contained, stopping loses nothing."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -135,7 +135,7 @@ def test_updates_of_a_trial_that_crashes_stay_counted(tmp_path: Path) -> None:
     assert made[-1] == 40 + reports[-1].diverged * 3 + 20 + 40
 
 
-def test_a_checkpoint_that_cannot_be_used_is_told_and_costs_only_time(
+def test_a_checkpoint_that_cannot_be_used_is_reported_and_costs_only_time(
     tmp_path: Path,
 ) -> None:
     kept, whole = store(tmp_path / "kept"), store(tmp_path / "whole")

@@ -1,6 +1,6 @@
-"""The GPUs of this machine, found without any library: by NVIDIA's own command, or its driver.
+"""The GPUs of this machine, found with `nvidia-smi` or the driver's files, without a library.
 
-On a machine without a GPU nothing is started: the command is not there.
+On a machine without `nvidia-smi` no process is started.
 """
 
 import functools
@@ -35,7 +35,7 @@ def gpus() -> list[Gpu]:
 
 @functools.cache
 def _asked(command: str) -> list[Gpu]:
-    """Ask `nvidia-smi`; without a working driver it knows of none."""
+    """Ask `nvidia-smi`; without a working driver it lists none."""
     query = [f"--query-gpu={','.join(FIELDS)}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(
@@ -56,7 +56,7 @@ def _gpu(index: str, uuid: str, name: str, memory: str, driver: str) -> Gpu:
 
 
 def _of_driver() -> list[Gpu]:
-    """Read what the driver tells of its GPUs, where its command is not installed."""
+    """Read the driver's files about its GPUs; used if `nvidia-smi` is not installed."""
     found: list[Gpu] = []
     for index, path in enumerate(sorted(DRIVER_FOLDER.glob("*/information"))):
         lines = (line.partition(":") for line in path.read_text().splitlines())
@@ -66,7 +66,7 @@ def _of_driver() -> list[Gpu]:
 
 
 def _visible(found: list[Gpu], named: str | None) -> list[Gpu]:
-    """Choose GPUs as CUDA does: by index or by the beginning of their name, up to an unknown one.
+    """Choose GPUs as CUDA does: by index or by a prefix of their UUID, up to an unknown one.
 
     Args:
         found: All GPUs of the machine.

@@ -1,7 +1,7 @@
-"""Ask an engine for many trials at once, with the questions of `rnnlab.train`.
+"""Call an engine for many trials at once, as `rnnlab.train` calls it for one.
 
-`advance` and `check` decide what an engine is asked for one trial. Here they are given engines
-that note the question, or know the answer: what a trial's numbers are is decided there alone.
+`advance` and `check` decide how an engine is called for one trial. Here they are given engines
+that record the call, or return a known result: only `rnnlab.train` determines the numbers.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class ManyEngine(Engine, Protocol):
 
     @property
     def slots(self) -> int:
-        """How many trials keep it busy."""
+        """Number of trials that fill the device."""
         ...
 
     def advance_many(
@@ -56,7 +56,7 @@ class ManyEngine(Engine, Protocol):
 
 
 class Advance(NamedTuple):
-    """What an engine is asked to advance, and by how much."""
+    """Arguments of a call of `Engine.advance`."""
 
     trial: Trial
     state: State
@@ -64,7 +64,7 @@ class Advance(NamedTuple):
 
 
 def asked(trial: Trial, state: State, engine: Engine, updates: int) -> Advance:
-    """Return what `rnnlab.train.advance` asks the engine."""
+    """Return the arguments with which `rnnlab.train.advance` calls the engine."""
     noting = _Noting(engine)
     advance(trial, state, noting, updates)
     assert noting.asked is not None
@@ -87,7 +87,7 @@ class Measured:
 def measured(
     trials: Sequence[Trial], states: Sequence[State], engine: ManyEngine
 ) -> list[Measured]:
-    """Measure what the checks of some trials ask of the engine, in two calls."""
+    """Return the engine's part of the checks of some trials, in two calls."""
     parameters = [state.parameters for state in states]
     indices = [
         state.update // trial.check_every
@@ -109,7 +109,7 @@ def measured(
 
 @dataclass
 class _OfEngine:
-    """An engine that passes all questions on."""
+    """An engine that passes all calls on to another."""
 
     engine: Engine
 
@@ -123,7 +123,7 @@ class _OfEngine:
         return self.engine.numerics_id(trial)
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
-        """Ask the engine."""
+        """Call the engine."""
         return self.engine.advance(trial, state, updates)
 
     def count_errors(
@@ -135,31 +135,31 @@ class _OfEngine:
         index: int,
         stop_at: int,
     ) -> tuple[int, int]:
-        """Ask the engine."""
+        """Call the engine."""
         return self.engine.count_errors(
             trial, parameters, purpose=purpose, index=index, stop_at=stop_at
         )
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
-        """Ask the engine."""
+        """Call the engine."""
         return self.engine.gradients(trial, parameters, batch)
 
 
 @dataclass
 class _Noting(_OfEngine):
-    """Notes what it is to advance, and changes nothing."""
+    """Records the arguments of `advance`, and changes nothing."""
 
     asked: Advance | None = None
 
     def advance(self, trial: Trial, state: State, updates: int) -> State:
-        """Note the question."""
+        """Record the arguments."""
         self.asked = Advance(trial, state, updates)
         return state
 
 
 @dataclass
 class Advanced(_OfEngine):
-    """Has advanced a trial already."""
+    """Returns a trial that is already advanced."""
 
     state: State
 
@@ -170,10 +170,10 @@ class Advanced(_OfEngine):
 
 @dataclass
 class Checked(_OfEngine):
-    """Has measured already what a check asks.
+    """Returns what is already measured for a check.
 
     Raises:
-        AssertionError: If the check asks something else.
+        AssertionError: If the check calls it differently.
     """
 
     known: Measured
@@ -187,13 +187,13 @@ class Checked(_OfEngine):
         index: int,
         stop_at: int,
     ) -> tuple[int, int]:
-        """Return what was counted."""
+        """Return the known counts."""
         expected = (rng.CHECK, self.known.index, SUCCESS_BELOW)
         assert (purpose, index, stop_at) == expected
         return self.known.counted
 
     def gradients(self, trial: Trial, parameters: Parameters, batch: Batch) -> Gradients:
-        """Return the gradients."""
+        """Return the known gradients."""
         for ours, theirs in zip(batch, self.known.batch, strict=True):
             assert np.array_equal(ours, theirs)
         return self.known.probe

@@ -42,9 +42,9 @@ ASSUMED_S = {"fused_cpu": 1.2e-11, "plain": 2.2e-10, "fused_gpu": 1e-13}
 docs/explanation/performance.md."""
 
 SLOTS = 264
-"""Trials that fill a card, about; the engine knows exactly."""
+"""Approximate number of trials that fill a GPU; the engine has the exact one."""
 SHARE = 0.25
-"""Share of a GPU that `plain` takes, which is seldom busy with one trial."""
+"""Share of a GPU that `plain` needs: one trial rarely keeps it busy."""
 MOST_HIDDEN = 128
 """Largest number of hidden units on a GPU."""
 
@@ -153,7 +153,7 @@ class RecurrentTrials:
         return ASSUMED_S.get(engine or DEFAULT, max(ASSUMED_S.values()))
 
     def resources(self, trial: Trial, engine: str | None, device: str | None) -> Resources:
-        """Return one core, and what the engine takes of a GPU."""
+        """Return one core, and the share of a GPU that the engine needs."""
         if engine in GPU_ENGINES:
             return Resources(gpus=1.0, slots=SLOTS, device="cuda")
         if engine != "plain" or device is None:
@@ -166,7 +166,7 @@ class RecurrentTrials:
             return None
         if trial.hidden > MOST_HIDDEN:
             return (
-                f"The engine {engine} has room for {MOST_HIDDEN} hidden units, but trial "
+                f"The engine {engine} supports up to {MOST_HIDDEN} hidden units, but trial "
                 f"{trial.trial_id[:12]} has {trial.hidden}. Train it with --engine {DEFAULT}."
             )
         if find_spec("numba_cuda") is None:
@@ -203,9 +203,9 @@ class RecurrentTrainer:
         self._references: dict[Trial, Training] = {}
         """What thresholds are measured on, under way."""
         self._unsolved: dict[Trial, tuple[int, Mapping[str, Any] | None]] = {}
-        """How many checks of a trial were seen that did not solve it, and the last of them."""
+        """By trial, the number of checks seen that did not solve it, and the last of them."""
         self._lock = threading.Lock()
-        """Held by what limits the threads of linear algebra: a setting of the process."""
+        """Held while the threads of linear algebra are limited: a setting of the process."""
 
     @property
     def engine(self) -> str:
@@ -218,7 +218,7 @@ class RecurrentTrainer:
 
     @property
     def slots(self) -> int:
-        """How many trials keep the engine busy."""
+        """Number of trials that fill the engine's device."""
         return self._many.slots if self._many else 1
 
     def start(self, trial: Trial) -> dict[str, Any]:
@@ -272,7 +272,7 @@ class RecurrentTrainer:
     def _asked(
         self, trial: Trial, state: State, updates: int, taken: set[Trial]
     ) -> tuple[Advance, Training | None] | None:
-        """Return what to ask for a trial, and the reference that is trained in its place.
+        """Return the call to make for a trial, and the reference that is trained instead.
 
         Args:
             trial: The trial.
@@ -303,7 +303,7 @@ class RecurrentTrainer:
         states: Sequence[dict[str, Any]],
         made: Sequence[int],
     ) -> list[Measured]:
-        """Measure what the checks need of the engine, in two calls."""
+        """Return the engine's part of the checks, in two calls."""
         assert self._many is not None
         found = [from_tree(*each) for each in zip(states, made, strict=True)]
         return measured(trials, found, self._many)
@@ -359,7 +359,7 @@ class RecurrentTrainer:
         self._keep(training.advanced(self._engine, updates))
 
     def _keep(self, training: Training) -> None:
-        """Keep a reference in training, or the norm that it has measured at its end."""
+        """Keep a reference in training, or at its end the norm that was measured."""
         reference = training.trial
         self._references[reference] = training
         if training.ended(MEASURED_CHECKS * reference.check_every):

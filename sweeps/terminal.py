@@ -24,7 +24,7 @@ def duration(seconds: float) -> str:
 
 
 def counted(number: float, noun: str) -> str:
-    """Write how many there are of something.
+    """Return a number and its noun as text.
 
     Example:
         >>> counted(1, "GPU"), counted(0.5, "GPU"), counted(2, "GPU")

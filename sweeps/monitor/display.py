@@ -77,7 +77,7 @@ def line(snapshot: Snapshot) -> str:
 
 
 def others(each: Running) -> str:
-    """Write with how many others a trial is trained; nothing where it is alone."""
+    """Return the number of trials trained with this one as text; empty if there are none."""
     return f" and {each.together - 1} more" if each.together > 1 else ""
 
 

@@ -43,7 +43,7 @@ def status(chosen: Chosen) -> dict[str, Any]:
         else:
             counts["failed" if name in failed else "waiting"] += 1
     others = (r.get("together", 1) - 1 for name, r in running.items() if name in waiting)
-    beside = min(sum(others), counts["waiting"])  # their names are not in the snapshot
+    beside = min(sum(others), counts["waiting"])  # the snapshot does not name them
     counts["running"] += beside
     counts["waiting"] -= beside
     trained = [work.standings[n].updates for n in waiting & work.standings.keys()]

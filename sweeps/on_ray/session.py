@@ -55,7 +55,7 @@ class RaySession:
     """GPUs available, over all machines."""
 
     def workers(self, resources: Resources) -> int:
-        """Return how many workers there is room for, at least one."""
+        """Return the number of workers that fit, at least one."""
         room = self.cpus / max(resources.cpus, 1e-9)
         if resources.gpus:
             room = min(room, self.gpus / resources.gpus)
@@ -155,7 +155,9 @@ def _start(setup: Setup) -> dict[str, Any]:
     wanted = math.ceil(setup.workers * resources.gpus)
     there = len(gpus()) if wanted else 0
     return {
-        **({"num_gpus": min(wanted, there)} if there else {}),  # else Ray looks for others
+        **(
+            {"num_gpus": min(wanted, there)} if there else {}
+        ),  # otherwise Ray looks for others
         "address": "local",
         "num_cpus": max(1, math.ceil(setup.workers * resources.cpus)),
         "include_dashboard": setup.dashboard is not None,

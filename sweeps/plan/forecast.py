@@ -48,7 +48,7 @@ def forecast(
 
 
 def resources(chosen: Chosen, options: RunOptions) -> Resources:
-    """Return what a worker takes."""
+    """Return the resources of one worker."""
     engine = chosen.type.engine(options.engine)
     return chosen.type.resources(chosen.trials, engine, options.asked_device)
 
@@ -69,7 +69,7 @@ def require_resources(chosen: Chosen, options: RunOptions) -> None:
     """Reject what this machine cannot provide; a cluster checks this itself.
 
     Raises:
-        SweepError: Naming what is asked for, what is there, and what to do.
+        SweepError: Naming what was requested, what is available, and what to do.
     """
     engine, needs = chosen.type.engine(options.engine), resources(chosen, options)
     _require_device(chosen, options, needs)
@@ -78,14 +78,14 @@ def require_resources(chosen: Chosen, options: RunOptions) -> None:
             f"A trial needs {needs.cpus:g} cores, but the run may use {options.cores}. Reduce the "
             "trials' `cpus`, or raise --cpus."
         )
-    asked = engine is not None or options.gpus is not None  # else Ray may find others
+    asked = engine is not None or options.gpus is not None  # otherwise Ray may find others
     if options.address is None and needs.gpus and asked:
         _require_gpus(max(needs.gpus, options.gpus or 0), options.cores)
     chosen.type.require_trainable(chosen.trials, engine)
 
 
 def _require_device(chosen: Chosen, options: RunOptions, needs: Resources) -> None:
-    """Refuse a device that nothing would be put on.
+    """Reject a device that would not be used.
 
     Raises:
         SweepError: Naming the option.
@@ -93,7 +93,7 @@ def _require_device(chosen: Chosen, options: RunOptions, needs: Resources) -> No
     asked = options.asked_device
     if asked is None or asked == needs.device:
         return
-    words = f"--device {options.device}" if options.device else f"--gpus {options.gpus}"
+    option = f"--device {options.device}" if options.device else f"--gpus {options.gpus}"
     engines = chosen.type.described.engines
     others = [
         each
@@ -103,10 +103,12 @@ def _require_device(chosen: Chosen, options: RunOptions, needs: Resources) -> No
     remedy = (
         f"Choose another with --engine: {' or '.join(others)}."
         if others
-        else "Give its class an attribute `gpus`, the GPUs that a trial takes."
+        else "Give its class an attribute `gpus`, the number of GPUs that a trial needs."
     )
     which = f"the engine {chosen.type.engine(options.engine)}" if engines else "the trial"
-    raise SweepError(f"{words} does nothing: {which} computes on {needs.device}. {remedy}")
+    raise SweepError(
+        f"{option} has no effect: {which} computes on {needs.device}. {remedy}"
+    )
 
 
 def _require_gpus(wanted: float, cores: int) -> None:
@@ -115,7 +117,7 @@ def _require_gpus(wanted: float, cores: int) -> None:
         return
     names = f" ({', '.join(each.name for each in there)})" if there else ""
     raise SweepError(
-        f"The run takes {counted(wanted, 'GPU')}, but this machine has {len(there) or 'none'}{names}, "
+        f"The run needs {counted(wanted, 'GPU')}, but this machine has {len(there) or 'none'}{names}, "
         f"and {cores} cores. Ask for what is here, or run where there are more; `sweep doctor` "
         "shows what is found."
     )

@@ -17,12 +17,12 @@ from sweeps.spec.run_options import LOOPBACK, RunOptions
 
 PACKAGES = ("rnnlab", "ray", "torch", "numba", "numba-cuda", "numpy", "pyarrow")
 PORTS = {"dashboard": 8265}
-"""Ports that a run would like; where one is taken, the next free one is used."""
+"""Preferred ports of a run; if one is taken, the next free one is used."""
 GIB = 2**30
 
 
 def doctor(results: str, caches: Mapping[str, Path]) -> dict[str, Any]:
-    """Look at this machine; start nothing but `nvidia-smi`, where there is one.
+    """Inspect this machine; start nothing except `nvidia-smi`, if installed.
 
     Args:
         results: Folder of the results, or an address in an object store.
@@ -52,7 +52,7 @@ def doctor(results: str, caches: Mapping[str, Path]) -> dict[str, Any]:
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
-    """Write what was found for a person."""
+    """Return the facts as lines of text."""
     found = {
         "cores": f"{facts['usable_cores']} of {facts['cores']} usable",
         "memory": f"{facts['free_memory_gib']} of {facts['memory_gib']} GiB free",

@@ -246,7 +246,7 @@ class Run:
             return packs(self.work, self.options.pack)
         slots = self._resources.slots
         if slots > 1 and self.options.address and not self.options.gpus:
-            return packs(self.work, 2 * slots)  # for nobody knows how many workers
+            return packs(self.work, 2 * slots)  # the number of workers is not known
         if slots > 1:
             return packs_for_slots(self.work, self._workers)
         found = recorded(before, self.work.trials)

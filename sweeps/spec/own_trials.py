@@ -98,7 +98,7 @@ class OwnTrials:
         return ASSUMED_S
 
     def resources(self, trial: Any, engine: str | None, device: str | None) -> Resources:
-        """Return the trial's own `cpus` and `gpus`; on a device of PyTorch's, if asked for."""
+        """Return the trial's own `cpus` and `gpus`; on a PyTorch device, if requested."""
         gpus = float(_asked(trial, "gpus", 0))
         usual = "cuda" if gpus else "cpu"
         asked = device if device and (gpus or not device.startswith("cuda")) else usual

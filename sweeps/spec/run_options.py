@@ -25,7 +25,7 @@ class RunOptions:
     """Cores to use, all if omitted; a trial takes one unless its type says otherwise."""
 
     gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """GPUs to use, where one is needed."""
+    """GPUs to use; if omitted, all of this machine if the engine needs one, otherwise none."""
 
     pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials per pack, which a worker trains in one go; if omitted, some seconds' worth."""
@@ -69,7 +69,7 @@ class RunOptions:
             raise SweepError(f"--cpus must be at least 1, got {self.cpus}.")
         if self.gpus is not None and self.gpus < 1:
             raise SweepError(
-                f"--gpus must be at least 1, got {self.gpus}. To train on cores, leave it out."
+                f"--gpus must be at least 1, got {self.gpus}. To train on cores, omit it."
             )
         if self.pack is not None and self.pack < 1:
             raise SweepError(f"--pack must be at least 1, got {self.pack}.")
@@ -117,7 +117,7 @@ class RunOptions:
 
     @property
     def asked_device(self) -> str | None:
-        """The device that the user asked for, by its name or by asking for GPUs."""
+        """The device that the user requested, by name or by --gpus."""
         return self.device or ("cuda" if self.gpus else None)
 
     @property

@@ -119,7 +119,7 @@ class ManyTrainer(Trainer, Protocol):
 
     @property
     def slots(self) -> int:
-        """How many trials keep it busy; 1 where one after another is as fast."""
+        """Number of trials that fill the device; 1 if one after another is as fast."""
         ...
 
     def advance_many(
@@ -142,7 +142,7 @@ class ManyTrainer(Trainer, Protocol):
     def measure_many(
         self, trials: Sequence[Any], states: Sequence[State], made: Sequence[int]
     ) -> list[Any]:
-        """Measure what the checks of some trials need of the device."""
+        """Measure the parts of some trials' checks that run on the device."""
         ...
 
     def check_measured(self, trial: Any, state: State, update: int, measured: Any) -> Check:

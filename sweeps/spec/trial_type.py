@@ -14,16 +14,17 @@ from sweeps.store.columns import Columns, ColumnType
 
 @dataclass(frozen=True)
 class Resources:
-    """What one worker takes."""
+    """Resources of one worker."""
 
     cpus: float = 1.0
     """CPU cores."""
     gpus: float = 0.0
     """GPUs, or a share of one."""
     slots: int = 1
-    """Trials that it trains at a time, about: to plan with; its trainer knows exactly."""
+    """Approximate number of trials that it trains at a time, for planning; its trainer has the
+    exact number."""
     device: str = "cpu"
-    """Where it puts tensors, as PyTorch names it."""
+    """PyTorch's name of the device that it computes on."""
 
 
 class Described(Protocol):
@@ -67,13 +68,13 @@ class Described(Protocol):
         ...
 
     def resources(self, trial: Any, engine: str | None, device: str | None) -> Resources:
-        """Return what a worker takes that trains the trial.
+        """Return the resources of a worker that trains the trial.
 
         Args:
             trial: The trial.
             engine: The engine's name.
-            device: The device that the user asked for; None: that of the engine. Ignored
-                where it is impossible.
+            device: The device that the user requested; None: that of the engine. Ignored
+                if the engine cannot use it.
         """
         ...
 
@@ -121,7 +122,7 @@ class TrialType:
         Args:
             trials: The trials, at least one.
             engine: The engine's name.
-            device: The device that the user asked for.
+            device: The device that the user requested.
         """
         found = [self.described.resources(trial, engine, device) for trial in trials]
         devices = [each.device for each in found if each.device != "cpu"]
@@ -135,11 +136,11 @@ class TrialType:
     def trainer(
         self, engine: str | None, trials: Sequence[Any], device: str | None = None
     ) -> Trainer:
-        """Return what trains some trials in this process: on a GPU where they ask for one."""
+        """Return the trainer of some trials in this process: on a GPU if they need one."""
         return self.described.trainer(engine, self.resources(trials, engine, device).device)
 
     def require_trainable(self, trials: Sequence[Any], engine: str | None) -> None:
-        """Refuse an engine that cannot train some trials.
+        """Reject an engine that cannot train some trials.
 
         Raises:
             SweepError: With the engine's reason, and what to do.

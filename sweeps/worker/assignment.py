@@ -43,7 +43,7 @@ class Assignment:
 
     @property
     def _clock(self) -> Callable[[], float]:
-        """What measures the trainer: the time of a GPU is the time that is waited for it."""
+        """Return what measures the trainer: for a GPU, elapsed time instead of CPU time."""
         if self.resources.gpus:
             return time.perf_counter
         return time.process_time if self.resources.cpus > 1 else time.thread_time

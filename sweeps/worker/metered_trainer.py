@@ -107,7 +107,7 @@ class MeteredTrainer:
             return self._many.measure_many(trials, states, made)
 
     def check_measured(self, trial: Any, state: State, update: int, measured: Any) -> Check:
-        """Return the trainer's; not measured, for it may be called in another thread."""
+        """Return the trainer's; not measured, as another thread may call it."""
         return self._many.check_measured(trial, state, update, measured)
 
     @property

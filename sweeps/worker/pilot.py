@@ -51,7 +51,7 @@ def pilot(
     """
     trials = examples(work)
     slots = TrialType.of(trials[0]).resources(trials, engine, device).slots
-    if slots > 1:  # one process fills a GPU; others would wait for it
+    if slots > 1:  # one process fills a GPU; others would wait
         workers = 1
     together = min(slots, len(work.to_run))
     slice_s = seconds / len(trials) / SLICES

@@ -36,7 +36,7 @@ class Progress:
     cost_made: float | None = None
     """Cost of the updates made; None: of `made` updates of the trial."""
     cost_left: float | None = None
-    """Cost of the trials that have not ended, to their budget; None: as `trial_id` tells."""
+    """Cost of the trials that have not ended, to their budget; None: derived from `trial_id`."""
 
     @property
     def ended(self) -> int:

@@ -28,9 +28,9 @@ from sweeps.worker.training import (
 )
 
 CALL_S = 1.0
-"""Seconds of a call of the trainer at most, about: a request to stop waits for its end."""
+"""Approximate longest call of the trainer, in seconds: a request to stop waits for it."""
 OVERHEAD_S = 0.02
-"""Seconds that a call takes beside its updates, about."""
+"""Approximate seconds that a call takes besides its updates."""
 SAVING_SHARE = 0.05
 """Share of the time that saving checkpoints may take; there is one for each trial."""
 
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Lane(InTraining):
-    """One of the trials in training, and the check that is being made of it.
+    """One of the trials in training, and its check in progress.
 
     The check is made in another thread while the next updates are made. Those are dropped
     where it ends the trial.
@@ -80,24 +80,24 @@ class Lane(InTraining):
 
     def leave(self) -> None:
         """Save what is not saved, with the check that is being made."""
-        with suppress(Exception):  # it is made again, and reported, by who resumes
+        with suppress(Exception):  # whoever resumes repeats and reports it
             self.settle()
         super().leave()
 
 
 class Listener(Protocol):
-    """Hears how the trials get on."""
+    """Receives the progress of the trials."""
 
     def started(self, trial: Any) -> None:
-        """Hear that a trial starts or resumes."""
+        """A trial starts or resumes."""
         ...
 
     def ended(self, lane: Lane) -> None:
-        """Hear that a trial has ended, or is at its budget."""
+        """A trial has ended, or is at its budget."""
         ...
 
     def failed(self, trial: Any, error: Exception) -> None:
-        """Hear that a trial raised an error; its neighbours go on."""
+        """A trial raised an error; the others continue."""
         ...
 
 
@@ -124,7 +124,7 @@ class Together:
     """Seconds that saving a checkpoint took."""
 
     def __post_init__(self) -> None:
-        """Begin slowly."""
+        """Start with short calls."""
         self._pace = Pace(min(CALL_S, self.chunk_s))
 
     def train(self, trials: Iterable[Any]) -> Generator[None]:
@@ -151,7 +151,7 @@ class Together:
                     each.leave()
 
     def _fill(self, waiting: Iterator[Any]) -> None:
-        """Start trials until no place is free; one whose last check is made needs none."""
+        """Start trials until no slot is free; one whose last check is in progress needs none."""
         while sum(lane.left > 0 for lane in self.lanes) < self.trainer.slots:
             trial = next(waiting, None)
             if trial is None:
@@ -269,7 +269,7 @@ class Together:
         self.checks += len(after.checks) - len(before.checks)
 
     def _share_out(self, seconds: float, running: Sequence[Lane]) -> None:
-        """Share the time of a round out by the work that each trial had in it."""
+        """Divide the time of a round among the trials, in proportion to their work."""
         work = sum(lane.ran for lane in running)
         for lane in running:
             lane.seconds += seconds * lane.ran / work
@@ -289,7 +289,7 @@ class Pace:
     """How many updates each trial makes in a call: all end at about the same time."""
 
     call_s: float
-    """Seconds of a call at most, about."""
+    """Approximate longest call, in seconds."""
     most: float | None = None
     """Work of a trial in a call at most; None before the first call."""
     per_work_s: float = 0.0
@@ -312,13 +312,13 @@ class Pace:
         ]
 
     def took(self, work: float, seconds: float) -> None:
-        """Adapt to how long a call took, at most twice as much next time."""
+        """Adapt to the duration of a call; the next may be up to twice as long."""
         self.per_work_s = max(seconds, 1e-9) / work
         self.most = min(2 * work, self.call_s / self.per_work_s)
 
 
 def best_work(work: Sequence[float], most: float, overhead: float) -> float:
-    """Return the work w of a call in which the trials are idle the least.
+    """Return the work w of a call that minimises the idle time of the trials.
 
     Trials run side by side, each to its next check at most. A call takes w + overhead, in
     which a trial with r left uses min(r, w): so w maximises Σ min(r, w) / (w + overhead).
@@ -341,7 +341,7 @@ def best_work(work: Sequence[float], most: float, overhead: float) -> float:
 
 
 def _all_or_each(call: Callable[[Sequence[T]], list[Any]], some: Sequence[T]) -> list[Any]:
-    """Call with all trials; where that raises, with each alone, to find the one at fault.
+    """Call with all trials; if that raises, with each alone, to find the one that fails.
 
     Returns:
         What the call returned for each trial, or the error that it raised.

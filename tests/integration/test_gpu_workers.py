@@ -70,9 +70,9 @@ def refused(done: "subprocess.CompletedProcess[str]", folder: Folder) -> str:
 def test_a_gpu_that_is_not_there_is_refused_in_a_line(tmp_path: Path) -> None:
     folder = walkers(tmp_path / "walkers")
     said = refused(folder.sweep(*ON_GPU), folder)
-    assert "The run takes 1 GPU, but this machine has none" in said
+    assert "The run needs 1 GPU, but this machine has none" in said
     said = refused(folder.sweep("run", "small.py", "--gpus", "1"), folder)
-    assert "--gpus 1 does nothing: the engine core computes on cpu" in said
+    assert "--gpus 1 has no effect: the engine core computes on cpu" in said
 
 
 def test_a_device_that_pytorch_lacks_is_refused_in_a_line(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_an_engine_that_needs_a_gpu_is_refused_where_there_is_none(
 ) -> None:
     said = refusal(tmp_path, RunOptions(cpus=2, engine="fused_gpu", gpus=asked))
     wanted = "3 GPUs" if asked == 3 else "1 GPU"
-    assert f"The run takes {wanted}, but this machine has none, and 2 cores." in said
+    assert f"The run needs {wanted}, but this machine has none, and 2 cores." in said
     assert "sweep doctor" in said
 
 
@@ -116,7 +116,7 @@ def test_more_gpus_than_there_are_is_refused_naming_those(tmp_path: Path) -> Non
         (
             RunOptions(gpus=1),
             TRIALS,
-            "--gpus 1 does nothing: the engine fused_cpu computes on cpu. Choose another with "
+            "--gpus 1 has no effect: the engine fused_cpu computes on cpu. Choose another with "
             "--engine: plain or fused_gpu.",
         ),
         (RunOptions(device="mps"), TRIALS, "with --engine: plain."),

@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.rnnlab-installed
 
-.PHONY: setup figure7 test chaos check format bench clean
+.PHONY: setup figure7 test chaos check format bench gpu-check clean
 
 setup: $(STAMP)
 
@@ -39,3 +39,7 @@ format: setup
 
 bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/update.py
+
+# On a machine with an NVIDIA card; installs nothing, so that an image's own Python will do.
+gpu-check:
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_check.py

@@ -84,8 +84,12 @@ class FusedGpu:
         Raises:
             ValueError: If a trial does not fit a block.
         """
-        found: dict[int, State] = {}
-        for kind, part in self._parts(trials, [trial.batch for trial in trials]):
+        found = {i: state for i, state in enumerate(states) if not updates[i]}
+        asked = [i for i in range(len(trials)) if updates[i]]
+        for kind, places in self._parts(
+            [trials[i] for i in asked], [trials[i].batch for i in asked]
+        ):
+            part = [asked[k] for k in places]
             chosen = [trials[i] for i in part]
             memory = self._room(kind, chosen)
             count = [int(updates[i]) for i in part]

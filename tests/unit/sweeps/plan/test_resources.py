@@ -106,7 +106,7 @@ def test_an_engine_that_needs_a_gpu_is_refused_where_there_is_none(
 @pytest.mark.usefixtures("two_gpus")
 def test_more_gpus_than_there_are_is_refused_naming_those(tmp_path: Path) -> None:
     said = refusal(tmp_path, RunOptions(cpus=2, engine="plain", gpus=3))
-    assert f"takes 3 GPUs, but this machine has 2 ({H100}, {H100}), and 2 cores" in said
+    assert f"needs 3 GPUs, but this machine has 2 ({H100}, {H100}), and 2 cores" in said
 
 
 @pytest.mark.usefixtures("two_gpus")

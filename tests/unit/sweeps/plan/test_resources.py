@@ -144,7 +144,7 @@ def test_a_network_too_wide_for_the_engine_is_refused_with_the_remedy(
     said = refusal(
         tmp_path, RunOptions(engine="fused_gpu"), [Trial(hidden=129, check_every=10)]
     )
-    assert "room for 128 hidden units, but trial" in said
+    assert "up to 128 hidden units, but trial" in said
     assert "--engine fused_cpu" in said
 
 

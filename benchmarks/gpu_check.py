@@ -461,7 +461,7 @@ def kinds_of_trials(job: Job) -> list[Trial]:
     from rnnlab import Trial, tasks
 
     task = getattr(tasks, job.task)(**job.settings)
-    base = Trial(task=task, hidden=job.hidden, batch=job.batch, lr=0.1)
+    base = Trial(task=task, hidden=job.hidden, batch=job.batch, lr=0.01)
     found = [
         base,
         replace(base, omega_weight=2.0),

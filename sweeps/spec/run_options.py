@@ -25,7 +25,7 @@ class RunOptions:
     """Cores to use, all if omitted; a trial takes one unless its type says otherwise."""
 
     gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
-    """GPUs to use; if omitted, all of this machine if the engine needs one, otherwise none."""
+    """GPUs to use, if the engine needs one."""
 
     pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials per pack, which a worker trains in one go; if omitted, some seconds' worth."""
@@ -34,12 +34,11 @@ class RunOptions:
     """Measure for some seconds first, and estimate how long the run will take."""
 
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """The engine, if the trials have several; if omitted, the fastest on cores. Recurrent
-    networks have fused_cpu, fused_gpu (hundreds of trials at once on a GPU) and plain, which
-    is slower and easy to read."""
+    """The engine: fused_cpu (the default), fused_gpu (hundreds of trials at once on a GPU), or
+    plain (slow, easy to read)."""
 
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """PyTorch's device, such as cuda, mps or xpu; if omitted, that of the engine."""
+    """PyTorch's device: cuda, mps, xpu."""
 
     max_failures: Annotated[int, tyro.conf.arg(metavar="N")] = 3
     """Skip trials that have failed N times, counted over all runs."""

@@ -85,7 +85,7 @@ def test_a_device_that_pytorch_lacks_is_refused_in_a_line(tmp_path: Path) -> Non
 def test_a_second_gpu_is_refused_naming_the_first(tmp_path: Path) -> None:
     folder = walkers(tmp_path / "walkers")
     said = refused(folder.sweep(*ON_GPU, "--gpus", "2"), folder)
-    assert f"takes 2 GPUs, but this machine has 1 ({H100})" in said
+    assert f"needs 2 GPUs, but this machine has 1 ({H100})" in said
 
 
 @pytest.mark.usefixtures("one_gpu")

@@ -607,7 +607,7 @@ def errors(
         found["step"] = max(
             float(
                 (
-                    np.abs(after - (start - pace * grad))
+                    np.abs(after - (np.float32(start) - pace * grad))
                     / (
                         TOLERANCES["grads"] * pace * np.abs(grad).max()
                         + ROUNDING * np.abs(after)

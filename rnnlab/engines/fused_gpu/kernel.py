@@ -35,7 +35,7 @@ from rnnlab.engines.fused_gpu.intrinsics import (
     whole,
 )
 from rnnlab.engines.fused_gpu.layout import QUAD, WARP, Layout
-from rnnlab.engines.fused_gpu.omega import build_omega
+from rnnlab.engines.fused_gpu.omega import AT_ONCE, build_omega
 from rnnlab.engines.fused_gpu.outputs import build_outputs
 from rnnlab.engines.fused_gpu.recurrence import build_recurrence, tanh
 from rnnlab.engines.fused_gpu.tiles import build_tiles
@@ -200,6 +200,7 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
     bias_from, bias_to = (0, inputs) if one_hot else (inputs, inputs + 1)
     bias_turns = threads // _BIAS_PARTS
     warps = threads // WARP
+    v_row = 1 if each_step else 0
 
     u_units, u_live, u_plane = (np.uint32(n) for n in (units, lay.live, lay.plane))
     u_quad, u_threads, u_hidden, u_row = (
@@ -307,6 +308,12 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         for i in range(values_count):
             target[place + np.uint32(i) * u_live] = source[i]
 
+    @device
+    def load_factors(target: Any, factors: Any, t: Any, group: Any) -> None:
+        """Read Ω's factors of a step and a group."""
+        for i in range(QUAD):
+            target[i] = factors[t * u_rows + group * u_quad + np.uint32(i)]
+
     @routine
     def forward(
         planes: Any,
@@ -343,13 +350,13 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
                 planes[mine + np.uint32(i)] = _ZERO
         word = read(words, np.uint32(0), group)
         barrier()
-        for step in range(steps):
-            t = np.uint32(step)
+        t = np.uint32(0)
+        while t < steps:
             before = (t & u_one) * u_plane
             here = ((t + u_one) & u_one) * u_plane
             arriving(x, table, word, values, t, unit, group)
-            if t + u_one < steps:
-                word = read(words, t + u_one, group)  # early: it takes long to arrive
+            after = np.uint32(t + u_one)
+            word = read(words, after if after < steps else t, group)  # early
             if in_registers:
                 multiply(total, weights, planes, before + start)
             else:
@@ -361,6 +368,7 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
                     planes[here + mine + np.uint32(i)] = x[i]
                 if keep:
                     store(history, x, t + u_one, tid)
+            t = np.uint32(t + u_one)
             barrier()
 
     @routine
@@ -389,7 +397,8 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         total = cuda.local.array(totals_count, np.float32)
         d = cuda.local.array(values_count, np.float32)
         h = cuda.local.array(values_count, np.float32)
-        delta = cuda.local.array(values_count, np.float32)
+        next_h = cuda.local.array(values_count, np.float32)
+        later_h = cuda.local.array(values_count, np.float32)
         if in_registers:
             take_columns(weights, rec, unit, lane)
         flat = _ZERO if logistic else _ONE
@@ -399,6 +408,7 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         start = (group * u_units + lane) * u_quad
         mine = own * u_values
         load(h, history, steps, own)
+        load(next_h, history, steps - u_one, own)
         for i in range(values_count):
             d[i] = _ZERO
         if not each_step:
@@ -407,8 +417,8 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         if is_live:
             store(arrived, d, steps, tid)
         word = read(words, steps - u_one, group)
-        for back in range(steps):
-            t = steps - np.uint32(back)
+        t = steps
+        while t > np.uint32(0):
             here = (t & u_one) * u_plane
             if each_step:
                 credit_outputs(out_sums, y, h, t - u_one, tid, group)
@@ -421,9 +431,9 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
                     planes[here + mine + np.uint32(i)] = d[i] * slope_i
             barrier()
             symbols = word
-            load(delta, history, t - u_one, own)  # early: it takes long to arrive
-            if t > u_one:
-                word = read(words, t - u_two, group)
+            early = np.uint32(max(t, u_two) - u_two)  # what is read early arrives in time
+            load(later_h, history, early, own)
+            word = read(words, early, group)
             credit_inputs(bins, planes, here + mine, symbols, values, t - u_one, tid, group)
             if in_registers:
                 multiply(total, weights, planes, here + start)
@@ -431,9 +441,11 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
                 multiply_from_memory(total, wide, planes, here + start, unit, lane)
             for i in range(values_count):
                 d[i] = total[i]
-                h[i] = delta[i]
+                h[i] = next_h[i]
+                next_h[i] = later_h[i]
+            t = np.uint32(t - u_one)
             if is_live:
-                store(arrived, d, t - u_one, tid)
+                store(arrived, d, t, tid)
 
     @routine
     def accumulate(
@@ -455,7 +467,9 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         held = cuda.local.array(held_count, np.float32)
         d = cuda.local.array(values_count, np.float32)
         h = cuda.local.array(values_count, np.float32)
+        before = cuda.local.array(values_count, np.float32)
         v = cuda.local.array(values_count, np.float32)
+        factor = cuda.local.array(QUAD, np.float32)
         clear_tiles(sums)
         flat = _ZERO if logistic else _ONE
         slope = _ONE if logistic else _ZERO
@@ -464,34 +478,37 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         mine = own * u_values
         load(d, derivatives, steps, own)
         load(h, history, steps, own)
+        load(before, history, steps - u_one, own)
         load(v, arrived, steps - u_one, own)
-        for back in range(steps):
-            t = steps - np.uint32(back)
+        if weighted:
+            load_factors(factor, factors, steps, group)
+        t = steps
+        while t > np.uint32(0):
             here = (t & u_one) * u_plane
             other = u_two * u_plane + here
-            for i in range(values_count):
-                d[i] = d[i] * (flat + h[i] * (slope - h[i]))
-            load(h, history, t - u_one, own)
             if is_live:
-                pair = t * u_rows + group * u_quad
                 for i in range(values_count):
-                    planes[here + mine + np.uint32(i)] = d[i]
-                    before = h[i]
+                    slope_i = flat + h[i] * (slope - h[i])
+                    planes[here + mine + np.uint32(i)] = d[i] * slope_i
+                    add = before[i]
                     if weighted:
-                        factor = share * factors[pair + np.uint32(i % QUAD)]
-                        before += factor * v[i]
-                    planes[other + mine + np.uint32(i)] = before
+                        add += share * factor[i % QUAD] * v[i]
+                    planes[other + mine + np.uint32(i)] = add
             barrier()
+            for i in range(values_count):
+                d[i] = v[i]  # with a cost at the end only what arrived
+                h[i] = before[i]
             if each_step:
                 load(d, derivatives, t - u_one, own)
-            else:
-                for i in range(values_count):
-                    d[i] = v[i]  # with a cost at the end only what arrived
-            if t > u_one:
-                load(v, arrived, t - u_two, own)
+            early = np.uint32(max(t, u_two) - u_two)  # what is read early arrives in time
+            load(before, history, early, own)
+            load(v, arrived, early, own)
+            if weighted:
+                load_factors(factor, factors, np.uint32(early + u_one), group)
             add_half(sums, held, planes, here, other, tid, 0)
             separate()
             add_half(sums, held, planes, here, other, tid, 1)
+            t = np.uint32(t - u_one)
         put_tiles(tile_sums, sums, tid)
 
     @device
@@ -660,7 +677,6 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
             place = np.uint32(n)
             target[place if place < u_before else place + u_square] = slopes[place]
 
-    @cuda.jit(**_options(lay))
     def advance(settings: Any, memory: Any) -> None:
         """Make the updates of each trial, a block a trial."""
         planes = cuda.shared.array(planes_floats, np.float32, ALIGNMENT)
@@ -673,6 +689,7 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         passing = cuda.shared.array(passing_floats, np.float64)
         notes = cuda.shared.array(2, np.int64)
         found = cuda.local.array(trips, np.float32)
+        totals = cuda.local.array(AT_ONCE, np.float32)
 
         slot = whole(cuda.blockIdx.x)
         tid = thread()
@@ -762,10 +779,12 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
             omega, valid_share, share = 0.0, 0.0, _ZERO
             if weight > 0 or steps_only:
                 derivatives, arrived = memory.derivatives[slot], memory.arrived[slot]
-                d_squared, v_squared = memory.norms[slot, 0], memory.norms[slot, 1]
+                # with a cost at the end, ∂C/∂h is what arrived
+                d_squared, v_squared = memory.norms[slot, 0], memory.norms[slot, v_row]
                 factors = memory.norms[slot, 2]
-                measure_norms(d_squared, derivatives, steps, tid)
-                measure_norms(v_squared, arrived, steps, tid)
+                measure_norms(d_squared, derivatives, totals, steps, tid)
+                if each_step:
+                    measure_norms(v_squared, arrived, totals, steps, tid)
                 barrier()
                 omega_part, valid_part = compare_norms(
                     factors, d_squared, v_squared, steps, tid
@@ -838,7 +857,6 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
             memory.ended[slot, 0] = made
             memory.ended[slot, 1] = 1 if diverged else 0
 
-    @cuda.jit(**_options(lay))
     def evaluate(settings: Any, memory: Any, items: Any) -> None:
         """Answer groups of fresh sequences, a block a group; write which answers are wrong."""
         planes = cuda.shared.array(planes_floats, np.float32, ALIGNMENT)
@@ -928,13 +946,14 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
                 barrier()
             item += whole(cuda.gridDim.x)
 
-    return Kernels(advance, evaluate)
+    return Kernels(cuda.jit(advance, **_options(lay)), cuda.jit(evaluate, **_options(lay)))
 
 
 def _options(lay: Layout) -> dict[str, Any]:
     """Return the options of the compiler.
 
     Without link-time optimisation: with it, each read from shared memory stands right before
-    its use, and waits; see docs/explanation/gpu.md.
+    its use, and waits; see docs/explanation/gpu.md. (Given to `cuda.jit` together with the
+    function: as a decorator with options it drops `lto` in numba-cuda 0.30.)
     """
     return {} if SIMULATED else {"lto": False, "max_registers": lay.registers}

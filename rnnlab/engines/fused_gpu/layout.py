@@ -34,8 +34,9 @@ TILES = (
 )
 """Shapes of a thread's tile of W_rec's gradient, to choose from."""
 MOST_TILE = {1: 64, 2: 100}
-REGISTERS = 65_536
-"""Registers of a multiprocessor, from compute capability 7.0 to 10.0."""
+SCHEDULERS = 4
+REGISTERS = 16_384
+"""Registers of a scheduler of a multiprocessor, from compute capability 7.0 to 10.0."""
 MOST_REGISTERS = 255
 TWO_BLOCKS = 256
 """Most threads of a block of which two are to fit on a multiprocessor."""
@@ -131,9 +132,13 @@ class Layout:
 
     @property
     def registers(self) -> int:
-        """Registers of a thread, so that two blocks fit on a multiprocessor, or a large one."""
+        """Registers of a thread, so that two blocks fit on a multiprocessor, or a large one.
+
+        A warp stays with one of the four schedulers, and its registers must fit there.
+        """
         blocks = 2 if self.threads <= TWO_BLOCKS else 1
-        return min(MOST_REGISTERS, REGISTERS // (blocks * self.threads) // 8 * 8)
+        warps = -(-blocks * self.threads // (WARP * SCHEDULERS))
+        return min(MOST_REGISTERS, REGISTERS // (warps * WARP) // 8 * 8)
 
     @property
     def table(self) -> int:

@@ -13,6 +13,8 @@ _ONE = np.float32(1)
 _BOUND = np.float32(VALID_BOUND)
 _LANES = 8
 """Threads that share a squared norm."""
+AT_ONCE = 4
+"""Squared norms of a thread at once, so that many reads are in flight."""
 
 
 class OmegaTerms(NamedTuple):
@@ -27,8 +29,8 @@ def build_omega(lay: Layout) -> OmegaTerms:
     together = lay.threads // _LANES
     owned, pairs = lay.owned, lay.units // lay.owned
     turns = -(-pairs // _LANES)
-    u_lanes, u_together, u_pairs, u_live = (
-        np.uint32(n) for n in (_LANES, together, pairs, lay.live)
+    u_lanes, u_at_once, u_pairs, u_last, u_live = (
+        np.uint32(n) for n in (_LANES, together * AT_ONCE, pairs, pairs - 1, lay.live)
     )
     u_values, u_step = np.uint32(lay.values), np.uint32(QUAD * lay.live)
     u_quads, u_rows, u_batch = (
@@ -37,28 +39,42 @@ def build_omega(lay: Layout) -> OmegaTerms:
     u_groups, u_quad, u_threads = (np.uint32(n) for n in (lay.groups, QUAD, lay.threads))
 
     @device
-    def measure(norms: Any, vectors: Any, steps: Any, tid: Any) -> None:
+    def squares(vectors: Any, item: Any, lane: Any) -> np.float32:
+        """Sum every eighth square of a vector, from this lane's on."""
+        t, rest = item // u_quads, item % u_quads
+        e, group = rest // u_groups, rest % u_groups
+        place = (t * u_values + e) * u_live + group * u_pairs
+        total = _ZERO
+        for n in range(turns):
+            k = lane + np.uint32(n * _LANES)
+            there = k < u_pairs
+            k = min(k, u_last)  # reads without a branch are in flight together
+            for own in range(owned):
+                x = vectors[place + np.uint32(own) * u_step + k]
+                total += x * x if there else _ZERO
+        return total
+
+    @device
+    def measure(norms: Any, vectors: Any, totals: Any, steps: Any, tid: Any) -> None:
         """Compute ‖·‖² of each sequence's vector at steps 0 to T."""
         count = (steps + np.uint32(1)) * u_quads
-        lane = tid % u_lanes
-        for first in range(np.uint32(0), count, u_together):
-            item = np.uint32(first) + tid // u_lanes
-            total = _ZERO
-            t, rest = item // u_quads, item % u_quads
-            e, group = rest // u_groups, rest % u_groups
-            if item < count:
-                place = (t * u_values + e) * u_live + group * u_pairs
-                for n in range(turns):
-                    k = lane + np.uint32(n * _LANES)
-                    if k < u_pairs:
-                        for own in range(owned):
-                            x = vectors[place + np.uint32(own) * u_step + k]
-                            total += x * x
-            total += swap(total, 4)
-            total += swap(total, 2)
-            total += swap(total, 1)
-            if item < count and lane == np.uint32(0):
-                norms[t * u_rows + group * u_quad + e] = total
+        lane, mine = tid % u_lanes, tid // u_lanes
+        first = np.uint32(0)
+        while first < count:
+            for n in range(AT_ONCE):
+                item = first + np.uint32(n * together) + mine
+                totals[n] = squares(vectors, min(item, count - np.uint32(1)), lane)
+            for n in range(AT_ONCE):
+                item = first + np.uint32(n * together) + mine
+                total = totals[n]
+                total += swap(total, 4)
+                total += swap(total, 2)
+                total += swap(total, 1)
+                if item < count and lane == np.uint32(0):
+                    t, rest = item // u_quads, item % u_quads
+                    e, group = rest // u_groups, rest % u_groups
+                    norms[t * u_rows + group * u_quad + e] = total
+            first = np.uint32(first + u_at_once)
 
     @device
     def compare(

@@ -79,7 +79,7 @@ VARIANTS = {"MSGD-C": 0.0, "MSGD-CR": 4.0}
 LENGTHS = (100, 50, 200)
 CROWDS = (264, 132, 1)
 MAIN_LENGTH, MAIN_CROWD = 100, 264
-CONFIGS = ("owned=1 lto=0", "owned=2 lto=0", "owned=1 lto=1", "owned=2 lto=1")
+CONFIGS = ("owned=1 lto=0", "owned=2 lto=0")
 """Layouts and compilers that are timed; what the engine chooses by itself in all cases."""
 REPEATS = 3
 REPEAT_S = 0.5

@@ -45,7 +45,10 @@ def swap(value: Any, lanes: int) -> Any:
     return cuda.shfl_xor_sync(_ALL, value, lanes)
 
 
-@intrinsic
+_intrinsic: Any = intrinsic
+
+
+@_intrinsic
 def _reciprocal(context: Any, number: Any) -> Any:
     """Return 1/x within 1 unit in the last place; numbers below 2^−126 count as 0."""
 
@@ -61,6 +64,26 @@ def _reciprocal(context: Any, number: Any) -> Any:
 def divide(a: Any, b: Any) -> Any:
     """Return a/b, within 2 units in the last place, for b from 2^−126 to 2^126."""
     return a * _reciprocal(b)
+
+
+@_intrinsic
+def _into_l2(context: Any, array: Any, place: Any) -> Any:
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, given[0])
+        pointer = builder.gep(view.data, [given[1]])
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type])
+        builder.call(
+            ir.InlineAsm(kind, "prefetch.L2 [$0];", "l", side_effect=True), [pointer]
+        )
+        return context.get_dummy_value()
+
+    return types.void(array, types.uint64), build
+
+
+@_device
+def prefetch(array: Any, place: Any) -> None:
+    """Ask for the line of memory with an entry, to be read from the L2 cache later."""
+    _into_l2(array, place)
 
 
 @_device

@@ -21,6 +21,7 @@ else:
 any_of: Any = _asked.any_of
 barrier: Any = _asked.barrier
 divide: Any = _asked.divide
+prefetch: Any = _asked.prefetch
 separate: Any = _asked.separate
 swap: Any = _asked.swap
 thread: Any = _asked.thread

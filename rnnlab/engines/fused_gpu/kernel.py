@@ -29,6 +29,7 @@ from rnnlab.engines.fused_gpu.intrinsics import (
     any_of,
     barrier,
     device,
+    prefetch,
     routine,
     separate,
     thread,
@@ -49,6 +50,10 @@ _ONE = np.float32(1)
 _LARGEST = np.float32(np.finfo(np.float32).max)
 _BIAS_PARTS = 8
 """Threads that share the sum of an entry of b_out's gradient."""
+_LINE = 32
+"""Floats of a line of the cache."""
+_AHEAD = 4
+"""Steps between a prefetch and the step whose numbers are needed."""
 
 
 class Settings(NamedTuple):
@@ -201,6 +206,9 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
     bias_turns = threads // _BIAS_PARTS
     warps = threads // WARP
     v_row = 1 if each_step else 0
+    u_line, u_lines, u_ahead = (
+        np.uint32(n) for n in (_LINE, -(-lay.plane // _LINE), _AHEAD)
+    )
 
     u_units, u_live, u_plane = (np.uint32(n) for n in (units, lay.live, lay.plane))
     u_quad, u_threads, u_hidden, u_row = (
@@ -300,6 +308,12 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         place = t * u_values * u_live + tid
         for i in range(values_count):
             target[i] = source[place + np.uint32(i) * u_live]
+
+    @device
+    def fetch(source: Any, t: Any, tid: Any) -> None:
+        """Prefetch the numbers of all threads some steps before `t`, a line a thread."""
+        if tid < u_lines and t >= u_ahead:
+            prefetch(source, (t - u_ahead) * u_values * u_live + tid * u_line)
 
     @device
     def store(target: Any, source: Any, t: Any, tid: Any) -> None:
@@ -433,6 +447,7 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
             symbols = word
             early = np.uint32(max(t, u_two) - u_two)  # what is read early arrives in time
             load(later_h, history, early, own)
+            fetch(history, t, tid)
             word = read(words, early, group)
             credit_inputs(bins, planes, here + mine, symbols, values, t - u_one, tid, group)
             if in_registers:
@@ -486,14 +501,17 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
         while t > np.uint32(0):
             here = (t & u_one) * u_plane
             other = u_two * u_plane + here
+            for i in range(values_count):
+                d[i] *= flat + h[i] * (slope - h[i])
+                h[i] = before[i]
+            if weighted:
+                for i in range(values_count):
+                    h[i] += share * factor[i % QUAD] * v[i]
             if is_live:
                 for i in range(values_count):
-                    slope_i = flat + h[i] * (slope - h[i])
-                    planes[here + mine + np.uint32(i)] = d[i] * slope_i
-                    add = before[i]
-                    if weighted:
-                        add += share * factor[i % QUAD] * v[i]
-                    planes[other + mine + np.uint32(i)] = add
+                    planes[here + mine + np.uint32(i)] = d[i]
+                for i in range(values_count):
+                    planes[other + mine + np.uint32(i)] = h[i]
             barrier()
             for i in range(values_count):
                 d[i] = v[i]  # with a cost at the end only what arrived
@@ -508,6 +526,8 @@ def build(lay: Layout, draw: Callable[..., None]) -> Kernels:
             add_half(sums, held, planes, here, other, tid, 0)
             separate()
             add_half(sums, held, planes, here, other, tid, 1)
+            fetch(history, t, tid)
+            fetch(arrived, t, tid)
             t = np.uint32(t - u_one)
         put_tiles(tile_sums, sums, tid)
 

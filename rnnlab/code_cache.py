@@ -165,6 +165,16 @@ def _unharmed(done: Path) -> bool:
     return bool(same) and all(same)
 
 
+def mark_used(folder: Path) -> None:
+    """Keep a folder for another month; remove those that no process has used for one."""
+    done = folder / RECORD
+    if not done.exists():
+        done.write_text("{}", encoding="utf-8")
+        _forget_old(folder.parent)
+    with suppress(OSError):
+        os.utime(done)
+
+
 def _forget_old(base: Path) -> None:
     """Remove folders that no process has used for a month."""
     for done in base.glob("*/*.json"):

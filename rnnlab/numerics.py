@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent
 NEUTRAL = {
     "rnnlab.code_cache": "stores machine code, in a folder for each state of its sources",
     "rnnlab.engines": "chooses an engine; the one that is chosen counts",
+    "rnnlab.engines.fused_gpu.cubins": "stores machine code, in files named by its sources",
     "rnnlab.many": "makes the calls of the training loop for many trials at once",
     "rnnlab.numerics": "names numbers",
     "rnnlab.trainer": "hands trials to the training loop of a sweep",

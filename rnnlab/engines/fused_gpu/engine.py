@@ -1,6 +1,7 @@
 """The interface to the training loop: Python around the kernels."""
 
 import functools
+import hashlib
 import importlib.metadata
 import inspect
 import logging
@@ -8,12 +9,14 @@ import math
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
 from rnnlab import rng
+from rnnlab.code_cache import cache_folder, file_of_function
 from rnnlab.data import GROUP, Batch, draw_batch, draw_steps, draw_steps_of_groups, numbers
 from rnnlab.engines.engine import CHECK_SEQUENCES, Gradients
 from rnnlab.engines.fused_gpu import card
@@ -32,7 +35,6 @@ TRIED = 64
 
 
 _log = logging.getLogger(__name__)
-_announced = set["Kind"]()
 
 
 class Kind(NamedTuple):
@@ -63,9 +65,7 @@ class FusedGpu:
             self.name,
             type(self),
             type(trial.task),
-            numba=numba.__version__,
-            numba_cuda=_version("numba-cuda"),
-            nvvm=_version("nvidia-nvvm"),
+            **_versions(),
             card=card.card(),
         )
 
@@ -278,17 +278,47 @@ def kernels(kind: Kind) -> Kernels:
     return build(layout(kind.shape), _on_card(kind.draw))
 
 
+@functools.cache
 def _launchable(kind: Kind) -> Kernels:
-    """Return the kernels of a kind, and say so if they are to be compiled."""
-    if not SIMULATED and kind not in _announced:
-        _announced.add(kind)
+    """Return the kernels of a kind, from files if they were compiled before; say if not."""
+    made = kernels(kind)
+    if SIMULATED:
+        return made
+    from rnnlab.engines.fused_gpu.cubins import CubinCache  # not with a simulated compiler
+
+    files = _files(kind, made)
+    for file, kernel in zip(files, made, strict=False):
+        kernel._cache = CubinCache(file)
+    if not all(file.exists() for file in files):
         _log.warning(
-            "compiling the engine fused_gpu for %d hidden units and batches of %d; it takes "
-            "about a quarter of a minute",
+            "compiling the engine fused_gpu for %d hidden units and batches of %d%s; it "
+            "takes about a quarter of a minute",
             kind.shape.hidden,
             kind.shape.batch,
+            ", once" if files else "",
         )
-    return kernels(kind)
+    return made
+
+
+def _files(kind: Kind, made: Kernels) -> list[Path]:
+    """Return where the kernels of a kind are kept; empty if the task is in no file."""
+    draw = file_of_function(kind.draw)
+    if draw is None:
+        return []
+    folder = cache_folder("fused_gpu", Path(__file__), draw)
+    facts = (
+        tuple(kind.shape),
+        layout(kind.shape).owned,
+        kind.draw.__qualname__,
+        sorted(_versions().items()),
+        card.card(),
+    )
+    files = list[Path]()
+    for name, kernel in made._asdict().items():
+        depends = (name, *facts, sorted(kernel.targetoptions.items()))
+        digest = hashlib.sha256(repr(depends).encode()).hexdigest()[:16]
+        files.append(folder / f"{name}-{digest}.cubin")
+    return files
 
 
 @functools.cache
@@ -436,6 +466,17 @@ def _as_tuple(totals: Totals) -> tuple[float, ...]:
 def _as_totals(values: np.ndarray) -> Totals:
     updates, repaired, clipped, loss, grad_norm, grad_norm_max = values.tolist()
     return Totals(int(updates), int(repaired), int(clipped), loss, grad_norm, grad_norm_max)
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Return the versions of what compiles; one that is not a package counts as none."""
+    return {
+        "numba": numba.__version__,
+        "numba_cuda": _version("numba-cuda"),
+        "nvvm": _version("nvidia-nvvm"),
+        "nvjitlink": _version("nvidia-nvjitlink"),
+    }
 
 
 def _version(package: str) -> str:

@@ -58,19 +58,12 @@ class Usage(NamedTuple):
 
 def ptx(kind: Kind, capability: tuple[int, int]) -> dict[str, str]:
     """Compile the kernels of a kind for a compute capability such as (9, 0)."""
-    inputs = (np.uint8 if kind.shape.one_hot else np.float64, 5)
-    settings = _tuple(Settings, _SETTINGS)
-    memory = _tuple(Memory, _MEMORY | {"drawn": inputs})
-    wanted = kernels(kind)
-    made = dict[str, str]()
-    with _pretended(capability):
-        for name, kernel, given in (
-            ("advance", wanted.advance, (settings, memory)),
-            ("evaluate", wanted.evaluate, (settings, memory, _tuple(Items, _ITEMS))),
-        ):
+    given, made = arguments(kind), dict[str, str]()
+    with pretended(capability):
+        for name, kernel in kernels(kind)._asdict().items():
             code, _ = cuda.compile(
                 kernel.py_func,
-                _types.void(*given),
+                _types.void(*given[name]),
                 cc=capability,
                 device=False,
                 abi="numba",
@@ -78,6 +71,13 @@ def ptx(kind: Kind, capability: tuple[int, int]) -> dict[str, str]:
             )
             made[name] = code if isinstance(code, str) else code.decode()
     return made
+
+
+def arguments(kind: Kind) -> dict[str, tuple[Any, ...]]:
+    """Return Numba's types of the arguments of each kernel."""
+    inputs = (np.uint8 if kind.shape.one_hot else np.float64, 5)
+    both = _tuple(Settings, _SETTINGS), _tuple(Memory, _MEMORY | {"drawn": inputs})
+    return {"advance": both, "evaluate": (*both, _tuple(Items, _ITEMS))}
 
 
 def usage(kind: Kind, code: str, capability: tuple[int, int], ptxas: Path) -> Usage:
@@ -117,11 +117,12 @@ def usage(kind: Kind, code: str, capability: tuple[int, int], ptxas: Path) -> Us
 
 
 @contextmanager
-def _pretended(capability: tuple[int, int]) -> Generator[None]:
+def pretended(capability: tuple[int, int]) -> Generator[None]:
     """Let Numba believe in a card: device functions ask which it is, even to be compiled."""
 
     class Card:
         compute_capability = capability
+        id = 0
 
     before = _dispatcher.get_current_device
     _dispatcher.get_current_device = Card

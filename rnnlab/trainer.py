@@ -38,15 +38,13 @@ from rnnlab.train import (
 )
 
 ASSUMED_S = {"fused_cpu": 1.2e-11, "plain": 2.2e-10, "fused_gpu": 1e-13}
-"""Default seconds per multiplication by engine, on one core of 2025, or on a full H100; see
-docs/explanation/performance.md."""
+"""Default seconds per multiplication by engine: on one core of 2025, or measured on a full H100;
+see docs/explanation/performance.md and gpu.md."""
 
 SLOTS = 264
-"""Approximate number of trials that fill a GPU; the engine has the exact one."""
+"""Trials that fill an H100, two for each of its multiprocessors; the engine has the exact number."""
 SHARE = 0.25
 """Share of a GPU that `plain` needs: one trial rarely keeps it busy."""
-MOST_HIDDEN = 128
-"""Largest number of hidden units on a GPU."""
 
 MEASURED = tuple(
     each.name
@@ -164,17 +162,12 @@ class RecurrentTrials:
         """Return why an engine cannot train a trial here, and what to do; None: it can."""
         if engine not in GPU_ENGINES:
             return None
-        if trial.hidden > MOST_HIDDEN:
-            return (
-                f"The engine {engine} supports up to {MOST_HIDDEN} hidden units, but trial "
-                f"{trial.trial_id[:12]} has {trial.hidden}. Train it with --engine {DEFAULT}."
-            )
         if find_spec("numba_cuda") is None:
             return (
                 f"The engine {engine} needs the package numba-cuda, which is not installed. "
                 "Install it with `pip install 'rnnlab[gpu]'`."
             )
-        return None
+        return _does_not_fit(trial)
 
     def caches(self) -> Mapping[str, Path]:
         """Return the folder of compiled code."""
@@ -389,3 +382,15 @@ _CHECK_FIELDS = tuple(each.name for each in dataclasses.fields(Check))
 
 def _checks(checks: Sequence[Mapping[str, Any]]) -> list[Check]:
     return [Check(**{name: each[name] for name in _CHECK_FIELDS}) for each in checks]
+
+
+def _does_not_fit(trial: Trial) -> str | None:
+    """Return why a trial does not fit a block of a GPU, and what to do; None: it does."""
+    from rnnlab.engines.fused_gpu.engine import kind_of  # not where no GPU is asked for
+    from rnnlab.engines.fused_gpu.layout import layout
+
+    try:
+        layout(kind_of(trial, trial.batch).shape)
+    except ValueError as error:
+        return f"Trial {trial.trial_id[:12]}: {error}"
+    return None

@@ -49,9 +49,9 @@ def _fused_cpu(device: str = "cpu") -> Engine:
 
 
 def _fused_gpu(device: str = "cuda") -> Engine:
-    from importlib import import_module
+    from rnnlab.engines.fused_gpu import FusedGpu
 
-    return import_module("rnnlab.engines.fused_gpu").FusedGpu()
+    return FusedGpu()
 
 
 ENGINES: dict[str, Callable[..., Engine]] = {"fused_cpu": _fused_cpu, "plain": _plain}

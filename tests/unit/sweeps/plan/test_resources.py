@@ -138,14 +138,22 @@ def test_what_is_there_is_not_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("two_gpus")
-def test_a_network_too_wide_for_the_engine_is_refused_with_the_remedy(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({"hidden": 129}, "129 units at batches of 20"),
+        ({"batch": 500}, "50 units at batches of 500"),
+        ({"hidden": 10, "batch": 300}, "48 KB of shared memory"),
+    ],
+)
+def test_a_network_too_large_for_the_engine_is_refused_with_the_remedy(
+    tmp_path: Path, sizes: dict[str, int], expected: str
 ) -> None:
-    said = refusal(
-        tmp_path, RunOptions(engine="fused_gpu"), [Trial(hidden=129, check_every=10)]
-    )
-    assert "up to 128 hidden units, but trial" in said
-    assert "--engine fused_cpu" in said
+    pytest.importorskip("numba_cuda", reason="numba-cuda is for Linux on x86-64")
+    trial = Trial(check_every=10, **{"hidden": 50, "batch": 20} | sizes)
+    said = refusal(tmp_path, RunOptions(engine="fused_gpu"), [trial])
+    assert expected in said
+    assert "fused_cpu" in said
 
 
 @pytest.mark.usefixtures("two_gpus")

@@ -11,12 +11,13 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cluster.gpus import gpus
 from sweeps.environment import for_children
@@ -28,6 +29,8 @@ from sweeps.worker.scheduler import Setup, require
 
 TOKEN_BYTES = 32
 OBJECT_STORE_BYTES = 128 * 2**20
+LONGEST_FOLDER = 30
+"""Characters of a folder in which Ray can make sockets: their paths end at 107."""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -83,13 +86,24 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
     import ray
     from ray.job_config import JobConfig
 
-    with watchdog(setup.offspring, setup.lost) as watch:
-        context = ray.init(
-            **where,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            job_config=JobConfig(metadata={"job_name": setup.name, **setup.metadata}),
-        )
+    started = threading.Event()
+
+    def lost(why: str) -> NoReturn:
+        (setup.lost if started.is_set() else setup.not_started)(why)
+
+    with watchdog(setup.offspring, lost) as watch:
+        try:
+            context = ray.init(
+                **where,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                job_config=JobConfig(metadata={"job_name": setup.name, **setup.metadata}),
+            )
+        except Exception as error:
+            if address is not None:
+                raise
+            setup.not_started(f"Ray has not started ({_first_line(error)})")
+        started.set()
         watch.running(_own_node_alive)
         with suppress(OSError):  # the raylet has died: asking Ray will detect it
             watch.depend_on(_own_raylet(), "raylet")
@@ -108,6 +122,10 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
                 )  # an aborted shutdown leaves agents running
             watch.stopping()
             ray.shutdown()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def silence_ray_threads() -> None:
@@ -163,7 +181,15 @@ def _start(setup: Setup) -> dict[str, Any]:
         "include_dashboard": setup.dashboard is not None,
         "dashboard_host": setup.dashboard or LOOPBACK,
         "object_store_memory": OBJECT_STORE_BYTES,
+        **_short_folder(),
     }
+
+
+def _short_folder() -> dict[str, str]:
+    """Return a folder for Ray's sockets, if the usual one is too long for their names."""
+    if os.environ.get("RAY_TMPDIR") or len(tempfile.gettempdir()) <= LONGEST_FOLDER:
+        return {}
+    return {"_temp_dir": f"/tmp/ray-{os.getuid()}"}
 
 
 def _join(address: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from rich.console import Console
 from cluster.local import follow_parent
 from cluster.processes import adopt_orphans
 from sweeps.errors import SweepError, UnwritableError
-from sweeps.exit_codes import FAILED, INTERRUPTED, LOST, USAGE
+from sweeps.exit_codes import FAILED, INTERRUPTED, LOST, NOT_STARTED, USAGE
 from sweeps.monitor.display import display
 from sweeps.monitor.heartbeat import heartbeat
 from sweeps.monitor.snapshot import read_snapshot
@@ -301,6 +301,7 @@ class Run:
             dashboard=None if options.no_dashboard else options.dashboard_host,
             offspring=self.stop.offspring,
             lost=self._leave,
+            not_started=self._not_started,
         )
 
     def _leave(self, why: str) -> NoReturn:
@@ -309,6 +310,14 @@ class Run:
         again = sweep_command("run", *argv)
         say(f"{why}: the run ends here. Nothing committed is lost; resume with\n  {again}")
         self.stop.end_at_once(LOST)
+
+    def _not_started(self, why: str) -> NoReturn:
+        """Exit because Ray has not started; the launcher tries again."""
+        say(
+            f"{why}. The machine may be busy, or Ray cannot write its temporary files: see "
+            "the logs below $RAY_TMPDIR, else $TMPDIR/ray. Nothing was trained"
+        )
+        self.stop.end_at_once(NOT_STARTED)
 
     @property
     def _resources(self) -> Resources:

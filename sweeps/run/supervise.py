@@ -4,8 +4,11 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from sweeps.exit_codes import FAILED, LOST
+from sweeps.exit_codes import FAILED, LOST, NOT_STARTED
 from sweeps.terminal import say
+
+STARTS = 3
+"""How often Ray is started in a row: a busy machine may be slower than Ray waits."""
 
 
 def supervise(start: Callable[[], int], restarts: int, again: str) -> int:
@@ -24,11 +27,24 @@ def supervise(start: Callable[[], int], restarts: int, again: str) -> int:
         if restart:
             say(f"restarting the driver, {restart} of at most {restarts}")
         kills = out_of_memory_kills()
-        code = start()
+        code = _started(start)
+        if code == NOT_STARTED:
+            return FAILED
         if code >= 0 and code != LOST:
             return code
         _say_what_ended_it(code, out_of_memory_kills() - kills, again)
     return FAILED
+
+
+def _started(start: Callable[[], int]) -> int:
+    """Run the driver, again if its Ray has not started; return its last exit code."""
+    code = start()
+    for again in range(1, STARTS):
+        if code != NOT_STARTED:
+            break
+        say(f"starting Ray again, {again} of at most {STARTS - 1}")
+        code = start()
+    return code
 
 
 def out_of_memory_kills() -> int:

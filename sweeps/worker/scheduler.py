@@ -86,6 +86,8 @@ class Setup:
     """Tracks every process that is started."""
     lost: Callable[[str], NoReturn]
     """Called with the reason if the scheduler's processes have died."""
+    not_started: Callable[[str], NoReturn]
+    """Called with the reason if they have not started; nothing was trained yet."""
 
 
 def require(resources: Resources, found: Mapping[str, float], whose: str) -> None:

@@ -121,6 +121,7 @@ def setup(workers: int = 2, resources: Resources | None = None) -> Setup:
         resources=resources or Resources(),
         offspring=Offspring(),
         lost=_lost,
+        not_started=_lost,
     )
 
 

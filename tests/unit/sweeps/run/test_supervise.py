@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from sweeps.exit_codes import LOST
+from sweeps.exit_codes import LOST, NOT_STARTED
 from sweeps.run.supervise import out_of_memory_kills, supervise
 
 KILLED = -signal.SIGKILL
@@ -22,6 +22,10 @@ KILLED = -signal.SIGKILL
         ([KILLED, 0], 1, 0, 2),
         ([LOST, KILLED, 130], 3, 130, 3),
         ([LOST, LOST, LOST], 2, 1, 3),
+        ([NOT_STARTED, 0], 0, 0, 2),
+        ([NOT_STARTED, NOT_STARTED, 130], 0, 130, 3),
+        ([NOT_STARTED, NOT_STARTED, NOT_STARTED], 5, 1, 3),
+        ([LOST, NOT_STARTED, 0], 1, 0, 3),
     ],
 )
 def test_only_an_end_from_outside_starts_it_again(

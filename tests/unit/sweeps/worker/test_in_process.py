@@ -72,6 +72,7 @@ def scheduled(kept: Store, trials: list[Any], listener: Listener, workers: int =
         limited=True,
         offspring=Offspring(),
         lost=_lost,
+        not_started=_lost,
     )
     with in_process(setup) as found:
         scheduler: Scheduler = found

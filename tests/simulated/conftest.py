@@ -6,6 +6,7 @@ starts such a process.
 """
 
 import os
+from collections.abc import Generator
 
 import pytest
 
@@ -19,9 +20,12 @@ if SIMULATED:
     turns.install()
 
     @pytest.fixture(params=[1, 2])
-    def owned(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    def owned(
+        request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> Generator[int]:
         """Lay out all shapes with so many units for a thread."""
         from laid_out import lay_out
 
-        lay_out(monkeypatch, owned=request.param)
-        return request.param
+        layouts = lay_out(monkeypatch, owned=request.param)
+        yield request.param
+        assert {lay.owned for lay in layouts} == {request.param}, "kernels of another test"

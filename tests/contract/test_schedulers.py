@@ -18,6 +18,8 @@ from sweeps.store.attempts import failed_trials, read_events
 from sweeps.store.store import Store
 from sweeps.worker.in_process import MAX_FAILURES, in_process
 
+pytestmark = pytest.mark.xdist_group("schedulers")  # one process makes the runs
+
 
 class Runs:
     """What a scheduler did, and what was heard of it."""
@@ -45,11 +47,19 @@ def runs_of(scheduler: str, folder: Path) -> Runs:
     env = {**os.environ, "PYTHONPATH": path}
     words = [sys.executable, "-c", "import scheduling; scheduling.main()", str(folder)]
     refused = folder.with_name("refused")
-    for more in ([], [str(refused)]):
-        done = subprocess.run(
-            [*words, *more], env=env, capture_output=True, text=True, check=False
+    started = [
+        subprocess.Popen(
+            [*words, *more],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        for more in ([], [str(refused)])
+    ]
+    for each in started:
+        said, _ = each.communicate()
+        assert each.returncode == 0, said[-3000:]
     return Runs(folder, scheduling.read(folder), refused.read_text())
 
 

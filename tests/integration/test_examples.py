@@ -254,7 +254,7 @@ def test_the_digits_survive_the_death_of_their_driver(tmp_path: Path) -> None:
     first.communicate(timeout=60)
     assert first.returncode not in (0, None)
     assert not (parts.parent / "table.parquet").exists()
-    again = folder.sweep(*words)
+    again = folder.sweep("run", "./digits.py", *part, "--pack", "1", "--in-process")
     assert again.returncode == 0, again.stderr
     here = replace(DIGITS, where=part[1], budget=2000).selection(tmp_path / "here")
     assert run(here) == 0

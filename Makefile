@@ -23,7 +23,7 @@ figure7: setup
 
 test: setup
 	$(BIN)/python -m pytest -m "not ray" --numprocesses 2 --dist worksteal
-	$(BIN)/python -m pytest -m ray --numprocesses 2 --dist loadgroup $(RAY_TESTS)
+	$(BIN)/python -m pytest -m ray --numprocesses 2 --dist loadfile $(RAY_TESTS)
 
 chaos: setup
 	CHAOS_KILLS=100 $(BIN)/python -m pytest -s tests/integration/test_chaos.py

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 import scheduling
+from commands import URGENT
 from scheduling import BUDGET, Heard, ids, walks
 from small import table_bytes
 
 from sweeps.store.attempts import failed_trials, read_events
 from sweeps.store.store import Store
 from sweeps.worker.in_process import MAX_FAILURES, in_process
-
-pytestmark = pytest.mark.xdist_group("schedulers")  # one process makes the runs
 
 
 class Runs:
@@ -44,22 +43,14 @@ def runs_of(scheduler: str, folder: Path) -> Runs:
         return Runs(folder, heard, scheduling.refusal(in_process))
     here = Path(scheduling.__file__).parent
     path = os.pathsep.join([str(here), os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, "PYTHONPATH": path}
+    env = {**os.environ, **URGENT, "PYTHONPATH": path}
     words = [sys.executable, "-c", "import scheduling; scheduling.main()", str(folder)]
     refused = folder.with_name("refused")
-    started = [
-        subprocess.Popen(
-            [*words, *more],
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+    for more in ([], [str(refused)]):
+        done = subprocess.run(
+            [*words, *more], env=env, capture_output=True, text=True, check=False
         )
-        for more in ([], [str(refused)])
-    ]
-    for each in started:
-        said, _ = each.communicate()
-        assert each.returncode == 0, said[-3000:]
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return Runs(folder, scheduling.read(folder), refused.read_text())
 
 

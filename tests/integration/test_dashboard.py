@@ -22,7 +22,7 @@ from commands import Folder, children, cmdline, driver_of, wait_until, write_wal
 
 from sweeps.spec.run_options import is_loopback
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("dashboard")]
+pytestmark = pytest.mark.ray
 
 
 @dataclass(frozen=True)

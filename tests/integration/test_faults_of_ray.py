@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import Folder, driver_of, wait_until, write_experiment, write_walks
+from commands import URGENT, Folder, driver_of, wait_until, write_experiment, write_walks
 
 from sweeps.storage.folder import Folder as Place
 from sweeps.store.attempts import failed_trials, read_events
@@ -194,7 +194,7 @@ def cluster() -> Generator[Run]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=dict(os.environ) | {"RAY_AUTH_MODE": "disabled"},
+        env={**os.environ, **URGENT, "RAY_AUTH_MODE": "disabled"},
         start_new_session=True,
     ) as process:
         try:

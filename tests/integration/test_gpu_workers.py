@@ -147,10 +147,10 @@ def test_under_ray_stopped_and_killed_and_resumed_a_gpu_gives_the_same_bytes(
     os.kill(driver_of(run.pid), signal.SIGKILL)
     run.communicate(timeout=120)
     slow.unlink()
+
+    done = folder.sweep(*ON_GPU)
+    assert done.returncode == 0, done.stderr
+    assert folder.table.read_bytes() == on_a_core
     found = read_events(Place(folder.results / "attempts"))
     printed = {each.text.strip() for each in found if isinstance(each, Printed)}
     assert printed == {"GPU 0"}  # Ray has given the worker its card
-
-    done = folder.sweep(*ON_GPU, "--in-process")
-    assert done.returncode == 0, done.stderr
-    assert folder.table.read_bytes() == on_a_core

@@ -30,7 +30,7 @@ DELAY_S = 9.0
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600 + 300 * KILLS)]
 
 
-SEEDS = 10 if KILLS > 10 else 4
+SEEDS = 10 if KILLS > 10 else 3
 """Seeds of each learning rate: trials enough to be at work still at the last of few kills."""
 
 

@@ -6,6 +6,7 @@ VENV ?= $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.rnnlab-installed
+RAY_TESTS = $(shell grep --recursive --files-with-matches --include='*.py' 'mark\.ray' tests)
 
 .PHONY: setup figure7 test chaos check format bench gpu-check clean
 
@@ -22,7 +23,7 @@ figure7: setup
 
 test: setup
 	$(BIN)/python -m pytest -m "not ray" --numprocesses 2 --dist worksteal
-	$(BIN)/python -m pytest -m ray
+	$(BIN)/python -m pytest -m ray --numprocesses 2 --dist loadfile $(RAY_TESTS)
 
 chaos: setup
 	CHAOS_KILLS=100 $(BIN)/python -m pytest -s tests/integration/test_chaos.py

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import scheduling
+from commands import URGENT
 from scheduling import BUDGET, Heard, ids, walks
 from small import table_bytes
 
@@ -42,7 +43,7 @@ def runs_of(scheduler: str, folder: Path) -> Runs:
         return Runs(folder, heard, scheduling.refusal(in_process))
     here = Path(scheduling.__file__).parent
     path = os.pathsep.join([str(here), os.environ.get("PYTHONPATH", "")])
-    env = {**os.environ, "PYTHONPATH": path}
+    env = {**os.environ, **URGENT, "PYTHONPATH": path}
     words = [sys.executable, "-c", "import scheduling; scheduling.main()", str(folder)]
     refused = folder.with_name("refused")
     for more in ([], [str(refused)]):

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
-from commands import Folder, children, cmdline, driver_of, wait_until, write_experiment
+from commands import Folder, children, cmdline, driver_of, wait_until, write_walks
 
 from sweeps.spec.run_options import is_loopback
 
@@ -56,7 +56,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Watched]:
 @contextmanager
 def a_run(path: Path, *more: str) -> Generator[Watched]:
     """Start a long run, yield it once both trials are running, and stop it."""
-    folder = write_experiment(path, budget=2_000_000, seeds=2, rates=(1e-5,), slow=True)
+    folder = write_walks(path, budget=2_000_000, seeds=2)
     run = folder.start("run", "small.py", "--cpus", "2", *more)
     try:
         watched = _look_into(folder, run)
@@ -152,10 +152,10 @@ def test_metrics_can_be_scraped_and_grow(watched: Watched) -> None:
         )
     )
     wait_until(lambda: set(scraped(watched, "ray_sweep_trial_update")) == {"1", "2"})
-    value = ("ray_sweep_trial_value", 'measurement="error_rate"')
+    value = ("ray_sweep_trial_value", 'measurement="distance"')
     wait_until(lambda: set(scraped(watched, *value)) == {"1", "2"})
-    rates = scraped(watched, *value)
-    assert all(0.5 < rate <= 1 for rate in rates.values())
+    distances = scraped(watched, *value)
+    assert all(0 < distance < 10 for distance in distances.values())
 
 
 def scraped(watched: Watched, name: str, label: str = "") -> dict[str, float]:

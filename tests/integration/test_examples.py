@@ -246,7 +246,7 @@ def test_the_digits_need_no_rnnlab(tmp_path: Path) -> None:
 def test_the_digits_survive_the_death_of_their_driver(tmp_path: Path) -> None:
     shutil.copy(DIGITS.file, tmp_path)
     folder, parts = Folder(tmp_path), tmp_path / "results/digits/parts"
-    part = ("--where", "width == 8 and seed < 2", "--budget", "2000")
+    part = ("--where", "width == 8 and seed < 2", "--budget", "1000")
     words = ("run", "./digits.py", *part, "--pack", "1", "--no-dashboard")
     first = folder.start(*words)
     wait_until(lambda: parts.exists() and any(parts.iterdir()))
@@ -254,9 +254,9 @@ def test_the_digits_survive_the_death_of_their_driver(tmp_path: Path) -> None:
     first.communicate(timeout=60)
     assert first.returncode not in (0, None)
     assert not (parts.parent / "table.parquet").exists()
-    again = folder.sweep(*words)
+    again = folder.sweep("run", "./digits.py", *part, "--pack", "1", "--in-process")
     assert again.returncode == 0, again.stderr
-    here = replace(DIGITS, where=part[1], budget=2000).selection(tmp_path / "here")
+    here = replace(DIGITS, where=part[1], budget=1000).selection(tmp_path / "here")
     assert run(here) == 0
     table = (tmp_path / "here/digits/table.parquet").read_bytes()
     assert (parts.parent / "table.parquet").read_bytes() == table

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import Folder, wait_until, write_experiment
+from commands import Folder, driver_of, wait_until, write_experiment, write_walks
 
 from sweeps.storage.folder import Folder as Place
 from sweeps.store.attempts import read_events
@@ -87,18 +87,19 @@ def test_a_disk_that_is_full_from_the_start_is_named_before_anything_starts(
 
 
 def test_two_runs_in_one_folder_say_so_and_give_one_table(tmp_path: Path) -> None:
-    folder, alone = (
-        write_experiment(tmp_path / name, budget=10_000, rates=RATES[:2], slow=True)
-        for name in ("both", "alone")
-    )
+    folder, alone = (write_walks(tmp_path / name) for name in ("both", "alone"))
     first = folder.start("run", "small.py", "--cpus", "1", "--in-process", "--pack", "1")
     wait_until(lambda: (folder.results / "progress.json").exists())
-    os.killpg(first.pid, signal.SIGSTOP)
+    driver = driver_of(first.pid)
+    os.kill(driver, signal.SIGSTOP)
+    folder.slow.unlink()
     second = folder.sweep("run", "small.py", "--cpus", "1", "--in-process")
-    os.killpg(first.pid, signal.SIGCONT)
+    os.kill(driver, signal.SIGCONT)
     said, _ = first.communicate(timeout=300)
     assert (first.returncode, second.returncode) == (0, 0), said + second.stderr
+    assert "4 trials, 0 done, 4 to run" in second.stderr
     assert "is training in this folder too" in second.stderr
+    alone.slow.unlink()
     assert alone.sweep("run", "small.py", "--in-process").returncode == 0
     assert folder.table.read_bytes() == alone.table.read_bytes()
     assert len(set(started(folder))) == 4

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import Folder, driver_of, wait_until, write_experiment
+from commands import URGENT, Folder, driver_of, wait_until, write_experiment, write_walks
 
 from sweeps.storage.folder import Folder as Place
 from sweeps.store.attempts import failed_trials, read_events
@@ -28,15 +28,11 @@ Run = subprocess.Popen[str]
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The table of a run that nothing disturbs, without Ray."""
-    folder = slow_experiment(tmp_path_factory.mktemp("undisturbed"))
+    folder = write_walks(tmp_path_factory.mktemp("undisturbed"))
+    folder.slow.unlink()
     done = folder.sweep(*WITHOUT_RAY)
     assert done.returncode == 0, done.stderr
     return folder.table.read_bytes()
-
-
-def slow_experiment(path: Path) -> Folder:
-    """Two trials of some seconds each that nothing solves, and two that diverge."""
-    return write_experiment(path, budget=16_000, seeds=2, rates=(1e-4, 1e38), slow=True)
 
 
 def under_way(folder: Folder) -> bool:
@@ -109,7 +105,7 @@ def worker(processes: list[psutil.Process]) -> psutil.Process:
 def test_a_run_whose_ray_has_died_ends_soon_and_resumes_with_the_same_command(
     undisturbed: bytes, tmp_path: Path, victim: str
 ) -> None:
-    folder = slow_experiment(tmp_path)
+    folder = write_walks(tmp_path)
     run, driver = start(folder)
     all_of_it = session(driver)
     assert len(all_of_it) > 6
@@ -122,16 +118,18 @@ def test_a_run_whose_ray_has_died_ends_soon_and_resumes_with_the_same_command(
     assert f"{victim}, process {killed.pid}, has ended" in said.replace(")", "")
     assert said.endswith(f"resume with\n  sweep {' '.join(RUN)}\n")
     assert "Traceback" not in said
+    folder.slow.unlink()
     done = folder.sweep(*WITHOUT_RAY)
     assert done.returncode == 0, done.stderr
     assert folder.table.read_bytes() == undisturbed
 
 
 def test_a_killed_worker_is_replaced(undisturbed: bytes, tmp_path: Path) -> None:
-    folder = slow_experiment(tmp_path)
+    folder = write_walks(tmp_path)
     run, driver = start(folder)
     wait_until(lambda: any("pack" in " ".join(p.cmdline()) for p in session(driver)))
     worker(session(driver)).kill()
+    folder.slow.unlink()
     said = end(run)
     assert run.returncode == 0, said
     assert folder.table.read_bytes() == undisturbed
@@ -140,10 +138,11 @@ def test_a_killed_worker_is_replaced(undisturbed: bytes, tmp_path: Path) -> None
 def test_a_killed_driver_is_restarted_if_asked_for(
     undisturbed: bytes, tmp_path: Path
 ) -> None:
-    folder = slow_experiment(tmp_path)
+    folder = write_walks(tmp_path)
     run, driver = start(folder, "--max-restarts", "1")
     before = session(driver)
     os.kill(driver, signal.SIGKILL)
+    folder.slow.unlink()
     said = end(run)
     assert run.returncode == 0, said
     assert running(before) == []
@@ -195,7 +194,7 @@ def cluster() -> Generator[Run]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=dict(os.environ) | {"RAY_AUTH_MODE": "disabled"},
+        env={**os.environ, **URGENT, "RAY_AUTH_MODE": "disabled"},
         start_new_session=True,
     ) as process:
         try:
@@ -213,12 +212,13 @@ def test_a_lost_node_changes_no_byte(
     assert cluster.stdin is not None
     assert cluster.stdout is not None
     address = cluster.stdout.readline().strip()
-    folder = slow_experiment(tmp_path)
+    folder = write_walks(tmp_path)
     run = folder.start(*RUN, "--address", address, keep=("RAY_AUTH_MODE",))
     wait_until(lambda: run.poll() is not None or under_way(folder))
     cluster.stdin.write("\n")
     cluster.stdin.flush()
     assert cluster.stdout.readline() == "removed\n"
+    folder.slow.unlink()
     said = end(run)
     assert run.returncode == 0, said
     assert folder.table.read_bytes() == undisturbed
@@ -228,7 +228,7 @@ def test_a_lost_node_changes_no_byte(
 
 
 def test_a_death_in_the_first_second_is_seen_too(tmp_path: Path) -> None:
-    folder = slow_experiment(tmp_path)
+    folder = write_walks(tmp_path)
     run = folder.start(*RUN)
     driver = driver_of(run.pid)
     wait_until(lambda: any(each.name() == "raylet" for each in session(driver)))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SWEEP = Path(sys.executable).with_name("sweep")
+URGENT = {"RAY_worker_niceness": "0"}
+"""Ray's workers have niceness 15 otherwise: 1/28 of the time of a process beside them."""
 
 EXPERIMENT = '''"""Does a small network get anywhere in {budget} updates?"""
 
@@ -33,6 +35,45 @@ sweep = Sweep(
 )
 '''
 
+WALKS = '''"""Where does a walk end?"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sweeps.spec.sweep import Sweep
+
+SLOW = Path(__file__).with_name("slow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    seed: int
+    check_every: int = 20
+    numerics = "walk 1"
+
+    def start(self, device):
+        generator = np.random.default_rng(self.seed)
+        return {{"generator": generator, "x": generator.standard_normal(4)}}
+
+    def advance(self, state, updates):
+        for _ in range(updates):
+            state["x"] -= 0.1 * (state["x"] + state["generator"].standard_normal(4))
+            if SLOW.exists():
+                time.sleep(0.02)
+        return state
+
+    def check(self, state):
+        return {{"distance": float(np.linalg.norm(state["x"]))}}
+
+
+sweep = Sweep(
+    name="small", budget={budget}, trials=[Walk(seed=seed) for seed in range({seeds})]
+)
+'''
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -47,6 +88,11 @@ class Folder:
     @property
     def table(self) -> Path:
         return self.results / "table.parquet"
+
+    @property
+    def slow(self) -> Path:
+        """While this file is there, walks take 0.02 s an update, and no core."""
+        return self.path / "slow"
 
     def sweep(
         self,
@@ -100,6 +146,19 @@ def write_experiment(
     return Folder(folder)
 
 
+def write_walks(folder: Path, *, budget: int = 4000, seeds: int = 4) -> Folder:
+    """Write an experiment of walks, which end when the test wants it.
+
+    They do not end while the file `slow` is there (for minutes), and do soon without it. So
+    no test waits for training, nor has to be quick to disturb it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "small.py").write_text(WALKS.format(budget=budget, seeds=seeds))
+    made = Folder(folder)
+    made.slow.touch()
+    return made
+
+
 def wait_until(condition: Callable[[], bool], timeout_s: float = 600) -> None:
     """Wait until something holds; the limit is for what never comes, not for slow machines."""
     deadline = time.monotonic() + timeout_s
@@ -139,10 +198,13 @@ def driver_of(pid: int) -> int:
 
 
 def _environment(keep: tuple[str, ...] = ()) -> dict[str, str]:
-    """Remove Ray's variables except those named, so that no test joins another's Ray."""
+    """Remove Ray's variables except those named, so that no test joins another's Ray.
+
+    And let its workers be as urgent as all else: beside other work they would hardly run.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("RAY_") or name in keep
     }
-    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
+    return {**kept, **URGENT, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}

@@ -1,10 +1,13 @@
 """Forecast a run from recorded speeds or from a pilot, and compare it with the outcome."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from cluster.gpus import gpus
+from cluster.gpus import Gpu, gpus
 from sweeps.errors import SweepError
-from sweeps.plan.estimate import Estimate, estimate
+from sweeps.plan.crews import Crew, resources
+from sweeps.plan.division import divide
+from sweeps.plan.estimate import Estimate, estimate, side_by_side
 from sweeps.plan.plan import Plan
 from sweeps.plan.speeds import Speeds, assumed, recorded
 from sweeps.spec.run_options import RunOptions
@@ -22,7 +25,7 @@ def forecast(
     work: Plan,
     options: RunOptions,
     *,
-    measure: Callable[[], Speeds],
+    measure: Callable[[Crew, Plan], Speeds],
     measure_if_long: bool = False,
 ) -> Estimate | None:
     """Estimate how long a run takes; return None if no speed is known or measured.
@@ -31,38 +34,31 @@ def forecast(
         chosen: The trials and their results.
         work: The plan.
         options: `pilot` measures now; `cpus` and `engine` are used for it.
-        measure: Measures speeds on this machine; see `sweeps.worker.pilot`.
+        measure: Measures the speeds of a crew on this machine; see `sweeps.worker.pilot`.
         measure_if_long: Also measure if no speed is known and the run may be long.
     """
     if not work.to_run:
         return None
-    speeds = recorded(read_events(chosen.place / "attempts"), work.trials)
+    division = divide(chosen, options)
+    shares, events = division.shares(work), read_events(chosen.place / "attempts")
+    known = [recorded(events, division.timed(crew, work.trials)) for crew, _ in shares]
     if options.pilot or (
-        measure_if_long and not speeds and worth_a_pilot(chosen, work, options)
+        measure_if_long and not all(known) and worth_a_pilot(chosen, work, options)
     ):
-        speeds = measure()
-    if not speeds:
-        return None
-    needs = resources(chosen, options)
-    return estimate(work, speeds, workers(chosen, options), resources=needs)
+        known = [measure(*share) for share in shares]
+    speeds = [each for each in known if each]
+    return _estimate(shares, speeds) if len(speeds) == len(shares) else None
 
 
-def resources(chosen: Chosen, options: RunOptions) -> Resources:
-    """Return the resources of one worker."""
-    engine = chosen.type.engine(options.engine)
-    return chosen.type.resources(chosen.trials, engine, options.asked_device)
-
-
-def workers(chosen: Chosen, options: RunOptions) -> int:
-    """Return the number of workers that train at a time, limited by cores and GPUs."""
-    needs = resources(chosen, options)
-    by_cores = int(options.cores // max(needs.cpus, 1e-9))
-    if not needs.gpus:
-        return max(1, by_cores)
-    there = options.gpus or len(gpus())
-    if not there and not chosen.type.described.engines:
-        return max(1, by_cores)  # Ray may find GPUs of another make
-    return max(1, min(by_cores, int(max(1, there) / needs.gpus + 1e-9)))
+def _estimate(shares: Sequence[tuple[Crew, Plan]], speeds: Sequence[Speeds]) -> Estimate:
+    """Estimate how long crews take for their parts of a plan, side by side."""
+    each = zip(shares, speeds, strict=True)
+    return side_by_side(
+        [
+            estimate(part, known, crew.workers, resources=crew.resources)
+            for (crew, part), known in each
+        ]
+    )
 
 
 def require_resources(chosen: Chosen, options: RunOptions) -> None:
@@ -71,29 +67,50 @@ def require_resources(chosen: Chosen, options: RunOptions) -> None:
     Raises:
         SweepError: Naming what was requested, what is available, and what to do.
     """
-    engine, needs = chosen.type.engine(options.engine), resources(chosen, options)
-    _require_device(chosen, options, needs)
-    if options.address is None and needs.cpus > options.cores:
+    engines = chosen.type.engines(options.engine)
+    each = [resources(chosen, replace(options, engine=engine)) for engine in engines]
+    _require_device(chosen, options, each)
+    for engine, needs in zip(engines, each, strict=True):
+        if options.address is None:
+            _require_here(options, engine, needs)
+        chosen.type.require_trainable(chosen.trials, engine)
+    divide(chosen, options)
+
+
+def _require_here(options: RunOptions, engine: str | None, needs: Resources) -> None:
+    """Reject the needs of a worker that this machine cannot meet.
+
+    Raises:
+        SweepError: Naming what was requested, what is available, and what to do.
+    """
+    if needs.cpus > options.cores:
         raise SweepError(
             f"A trial needs {needs.cpus:g} cores, but the run may use {options.cores}. Reduce the "
             "trials' `cpus`, or raise --cpus."
         )
     asked = engine is not None or options.gpus is not None  # otherwise Ray may find others
-    if options.address is None and needs.gpus and asked:
+    if needs.accelerator:
+        _require_accelerator(needs.accelerator)
+    if needs.gpus and asked:
         _require_gpus(max(needs.gpus, options.gpus or 0), options.cores)
-    chosen.type.require_trainable(chosen.trials, engine)
 
 
-def _require_device(chosen: Chosen, options: RunOptions, needs: Resources) -> None:
+def _require_device(
+    chosen: Chosen, options: RunOptions, needs: Sequence[Resources]
+) -> None:
     """Reject a device that would not be used.
 
     Raises:
         SweepError: Naming the option.
     """
-    asked = options.asked_device
-    if asked is None or asked == needs.device:
-        return
-    option = f"--device {options.device}" if options.device else f"--gpus {options.gpus}"
+    computes_on = " and ".join(dict.fromkeys(each.device for each in needs))
+    option = options.device_option
+    if options.accelerator_type and not any(each.gpus for each in needs):
+        asked = "cuda"
+    else:
+        asked = options.asked_device
+        if asked is None or any(asked == each.device for each in needs):
+            return
     engines = chosen.type.described.engines
     others = [
         each
@@ -105,22 +122,43 @@ def _require_device(chosen: Chosen, options: RunOptions, needs: Resources) -> No
         if others
         else "Give its class an attribute `gpus`, the number of GPUs that a trial needs."
     )
-    which = f"the engine {chosen.type.engine(options.engine)}" if engines else "the trial"
-    raise SweepError(
-        f"{option} has no effect: {which} computes on {needs.device}. {remedy}"
-    )
+    names = [str(each) for each in chosen.type.engines(options.engine)]
+    which = f"the engine {' and '.join(names)}" if engines else "the trial"
+    raise SweepError(f"{option} has no effect: {which} computes on {computes_on}. {remedy}")
 
 
 def _require_gpus(wanted: float, cores: int) -> None:
     there = gpus()
     if wanted <= len(there):
         return
-    names = f" ({', '.join(each.name for each in there)})" if there else ""
     raise SweepError(
-        f"The run needs {counted(wanted, 'GPU')}, but this machine has {len(there) or 'none'}{names}, "
+        f"The run needs {counted(wanted, 'GPU')}, but this machine has {_named(there)}, "
         f"and {cores} cores. Ask for what is here, or run where there are more; `sweep doctor` "
         "shows what is found."
     )
+
+
+def _require_accelerator(wanted: str) -> None:
+    there = gpus()
+    types = {each.accelerator_type for each in there}
+    if wanted not in types:
+        known = f"Their types are {', '.join(sorted(types))}. " if types else ""
+        raise SweepError(
+            f"The run needs GPUs of type {wanted}, but this machine has {_named(there)}. {known}"
+            "Ask for what is here, or run where there are some; `sweep doctor` shows what is found."
+        )
+    if len(types) > 1:
+        raise SweepError(
+            f"The run needs GPUs of type {wanted}, but this machine has {_named(there)}, and Ray "
+            "cannot choose between types on one machine. Set CUDA_VISIBLE_DEVICES to those of "
+            f"type {wanted}."
+        )
+
+
+def _named(there: Sequence[Gpu]) -> str:
+    """Return the number of some GPUs and their names."""
+    names = f" ({', '.join(each.name for each in there)})" if there else ""
+    return f"{len(there) or 'none'}{names}"
 
 
 def unused_gpus(chosen: Chosen, work: Plan, options: RunOptions) -> str | None:
@@ -130,7 +168,8 @@ def unused_gpus(chosen: Chosen, work: Plan, options: RunOptions) -> str | None:
     kind = chosen.type
     needs = {each: kind.resources(chosen.trials, each) for each in kind.described.engines}
     engine = next((each for each, takes in needs.items() if takes.gpus), None)
-    there = gpus() if engine and not resources(chosen, options).gpus else []
+    used = any(crew.resources.gpus for crew in divide(chosen, options).crews)
+    there = [] if engine is None or used else gpus()
     if engine is None or not there:
         return None
     speeds = assumed(kind, engine)
@@ -146,9 +185,8 @@ def worth_a_pilot(chosen: Chosen, work: Plan, options: RunOptions) -> bool:
 
     Not on a cluster: its machines are not this one.
     """
-    speeds = assumed(chosen.type, chosen.type.engine(options.engine))
-    needs = resources(chosen, options)
-    guess = estimate(work, speeds, workers(chosen, options), resources=needs)
+    shares = divide(chosen, options).shares(work)
+    guess = _estimate(shares, [assumed(chosen.type, crew.engine) for crew, _ in shares])
     return options.address is None and guess.seconds > WORTH_A_PILOT_S
 
 

@@ -27,6 +27,9 @@ class RunOptions:
     gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """GPUs to use, if the engine needs one."""
 
+    accelerator_type: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Use GPUs of this type alone, as Ray names it: H100, A100, L4."""
+
     pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials per pack, which a worker trains in one go; if omitted, some seconds' worth."""
 
@@ -35,7 +38,7 @@ class RunOptions:
 
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """The engine: fused_cpu (the default), fused_gpu (hundreds of trials at once on a GPU), or
-    plain (slow, easy to read)."""
+    plain (slow, easy to read). fused_cpu,fused_gpu divides the trials between the two."""
 
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """PyTorch's device: cuda, mps, xpu."""
@@ -118,6 +121,15 @@ class RunOptions:
     def asked_device(self) -> str | None:
         """The device that the user requested, by name or by --gpus."""
         return self.device or ("cuda" if self.gpus else None)
+
+    @property
+    def device_option(self) -> str:
+        """The option that requests a device."""
+        if self.device:
+            return f"--device {self.device}"
+        if self.gpus:
+            return f"--gpus {self.gpus}"
+        return f"--accelerator-type {self.accelerator_type}"
 
     @property
     def cores(self) -> int:

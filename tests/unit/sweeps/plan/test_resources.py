@@ -12,13 +12,9 @@ from small import Walk, trial
 
 from rnnlab import Trial
 from sweeps.errors import SweepError
+from sweeps.plan.crews import resources, workers
 from sweeps.plan.estimate import estimate
-from sweeps.plan.forecast import (
-    require_resources,
-    resources,
-    unused_gpus,
-    workers,
-)
+from sweeps.plan.forecast import require_resources, unused_gpus
 from sweeps.plan.packs import packs_for_slots
 from sweeps.plan.plan import plan
 from sweeps.plan.speeds import measured
@@ -202,8 +198,11 @@ def test_a_run_on_a_gpu_is_forecast_in_gpu_hours() -> None:
     needs = Resources(1, 1, SLOTS, "cuda")
     found = estimate(work, speeds, 1, resources=needs)
     assert found.gpu_hours == pytest.approx(8 * 36_000 * 0.01 / 3600, rel=0.1)
-    assert "on 1 GPU, 0.8" in found.summary()
-    assert "GPU-hours" in found.summary()
+    assert found.core_hours == pytest.approx(found.gpu_hours)  # its worker holds a core
+    said = found.summary()
+    assert "on 1 GPU and 1 core, 0.8" in said
+    assert "GPU-hours and 0.8" in said
+    assert "core-hours" in said
 
 
 def test_the_longest_of_trials_side_by_side_decides() -> None:

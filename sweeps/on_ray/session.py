@@ -99,7 +99,7 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
             found = ray.cluster_resources()
             for crew in setup.crews:
                 require(crew.resources, found, "Ray")
-            cpus, there = int(found.get("CPU", 0)), _gpus_of(setup.accelerator, ray.nodes())
+            cpus, there = int(found.get("CPU", 0)), gpus_of(setup.accelerator, ray.nodes())
             yield RaySession(f"http://{url}" if url else None, token_file, cpus, there)
         finally:
             for each in (signal.SIGINT, signal.SIGTERM):
@@ -110,7 +110,7 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
             ray.shutdown()
 
 
-def _gpus_of(accelerator: str | None, nodes: list[dict[str, Any]]) -> float:
+def gpus_of(accelerator: str | None, nodes: list[dict[str, Any]]) -> float:
     """Return the number of GPUs of a type, over all machines; None counts all."""
     found = [each["Resources"] for each in nodes if each["Alive"]]
     name = f"{TYPE_PREFIX}{accelerator}"

@@ -18,6 +18,7 @@ from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
 from sweeps.store.attempts import engines_of, read_events
 from sweeps.store.trial_id import id_of
+from sweeps.terminal import counted
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Division:
             return None
         counts = self.counts(work)
         shares = ", ".join(
-            f"{crew.engine} trains {counts[str(crew.engine)]} on {crew.place}"
+            f"{crew.engine} trains {counted(counts[str(crew.engine)], 'trial')} on {crew.place}"
             for crew in self.crews
         )
         return f"{shares}; a trial continues with the engine that started it"

@@ -35,11 +35,11 @@ from sweeps.plan.forecast import (
     compared,
     forecast,
     plan_line,
-    require_resources,
     unused_gpus,
 )
 from sweeps.plan.packs import Pack, in_one_queue, packs, packs_by_time, packs_for_slots
 from sweeps.plan.plan import Plan
+from sweeps.plan.requirements import require_resources
 from sweeps.plan.retry import left_out, plan_to_run
 from sweeps.plan.speeds import Speeds, assumed, recorded
 from sweeps.run.code_changes import changes

@@ -119,17 +119,13 @@ class RunOptions:
 
     @property
     def asked_device(self) -> str | None:
-        """The device that the user requested, by name or by --gpus."""
-        return self.device or ("cuda" if self.gpus else None)
+        """The device that the user requested: by name, or as a number or a type of GPUs."""
+        return self.device or ("cuda" if self.gpus or self.accelerator_type else None)
 
     @property
     def device_option(self) -> str:
-        """The option that requests a device."""
-        if self.device:
-            return f"--device {self.device}"
-        if self.gpus:
-            return f"--gpus {self.gpus}"
-        return f"--accelerator-type {self.accelerator_type}"
+        """The option that requests a device, --device or --gpus."""
+        return f"--device {self.device}" if self.device else f"--gpus {self.gpus}"
 
     @property
     def cores(self) -> int:

@@ -27,8 +27,8 @@ class RunOptions:
     gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """GPUs to use, if the engine needs one."""
 
-    accelerator_type: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """Use GPUs of this type alone, as Ray names it: H100, A100, L4."""
+    accelerator_type: Annotated[str | None, tyro.conf.arg(metavar="T")] = None
+    """Only GPUs of this type, such as H100."""
 
     pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials per pack, which a worker trains in one go; if omitted, some seconds' worth."""
@@ -37,8 +37,8 @@ class RunOptions:
     """Measure for some seconds first, and estimate how long the run will take."""
 
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """The engine: fused_cpu (the default), fused_gpu (hundreds of trials at once on a GPU), or
-    plain (slow, easy to read). fused_cpu,fused_gpu divides the trials between the two."""
+    """fused_cpu (the default), fused_gpu (hundreds of trials at once on a GPU), plain (slow, easy
+    to read), or fused_cpu,fused_gpu together."""
 
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """PyTorch's device: cuda, mps, xpu."""
@@ -50,7 +50,7 @@ class RunOptions:
     """A running Ray to join; if omitted, one is started on this machine."""
 
     in_process: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Train in one process, without Ray: slow, for debugging."""
+    """Train without Ray, for debugging."""
 
     no_dashboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Do not start the Ray dashboard."""

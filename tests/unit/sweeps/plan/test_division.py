@@ -115,7 +115,9 @@ def test_the_division_is_the_same_whatever_is_chosen_or_done(tmp_path: Path) -> 
     whole, few = divide(chosen(tmp_path), BOTH), [w for w in WALKERS if w.length == 1]
     part = divide(chosen(tmp_path, few, WALKERS), BOTH)
     assert [part.crew_of(each) for each in few] == [whole.crew_of(each) for each in few]
-    assert {part.crew_of(each) for each in few} == {ON_CORES}  # not the most expensive of all
+    assert {part.crew_of(each) for each in few} == {
+        ON_CORES
+    }  # not the most expensive of all
 
 
 def test_a_trial_stays_with_the_engine_that_started_it(tmp_path: Path) -> None:

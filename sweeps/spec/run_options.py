@@ -47,7 +47,7 @@ class RunOptions:
     """Skip trials that have failed N times, counted over all runs."""
 
     address: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
-    """A running Ray to join; if omitted, one is started on this machine."""
+    """Join this Ray; if omitted, start one."""
 
     in_process: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Train without Ray, for debugging."""

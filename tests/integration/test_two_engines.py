@@ -15,6 +15,7 @@ from pretended import pretend_gpus
 
 from sweeps.storage.folder import Folder as Place
 from sweeps.store.attempts import engines_of, read_events
+from sweeps.store.events import Started
 
 H100 = "NVIDIA H100 80GB HBM3"
 EXPERIMENT = '''"""Where do walkers end whose numbers depend on the engine?"""
@@ -184,7 +185,7 @@ def test_under_ray_both_train_from_one_queue_and_a_stop_changes_no_byte(
     assert folder.table.read_bytes() == in_one_process.table.read_bytes()
     by_engine: dict[str, set[int]] = {"core": set(), "gpu": set()}
     for event in read_events(attempts):
-        if event.kind == "started":
+        if isinstance(event, Started) and event.engine:
             by_engine[event.engine].add(event.pid)
     assert not by_engine["core"] & by_engine["gpu"]  # workers of their own
 

@@ -94,7 +94,7 @@ def test_a_run_without_a_core_beside_its_gpus_is_refused(tmp_path: Path) -> None
 
 
 def test_on_a_cluster_the_shares_are_asked_for(tmp_path: Path) -> None:
-    far = {"engine": "core,gpu", "address": "far:1"}
+    far: dict[str, Any] = {"engine": "core,gpu", "address": "far:1"}
     assert "Pass --cpus N and --gpus N too" in refusal(tmp_path, **far)
     assert "Pass --cpus N and --gpus N too" in refusal(tmp_path, **far, cpus=4)
     options = RunOptions(**far, cpus=9, gpus=4)

@@ -235,19 +235,19 @@ def test_a_trial_of_several_cores_counts_all_in_core_hours() -> None:
     assert four.cpus == 4
 
 
-TYPED = {"engine": "fused_gpu", "accelerator_type": "A100"}
+ON_A100 = RunOptions(cpus=2, engine="fused_gpu", accelerator_type="A100")
 
 
 @pytest.mark.usefixtures("two_gpus")
 def test_a_type_of_gpu_that_is_not_there_is_refused_naming_those(tmp_path: Path) -> None:
-    said = refusal(tmp_path, RunOptions(cpus=2, **TYPED))
+    said = refusal(tmp_path, ON_A100)
     expected = f"of type A100, but this machine has 2 ({H100}, {H100}), of type H100."
     assert expected in said
 
 
 @pytest.mark.usefixtures("no_gpu")
 def test_a_type_of_gpu_is_refused_where_there_is_none(tmp_path: Path) -> None:
-    said = refusal(tmp_path, RunOptions(cpus=2, **TYPED))
+    said = refusal(tmp_path, ON_A100)
     assert "needs GPUs of type A100, but this machine has none. Ask" in said
 
 
@@ -255,10 +255,10 @@ def test_a_machine_with_two_types_must_hide_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pretend_gpus(monkeypatch, tmp_path, ["NVIDIA A100-SXM4-40GB", H100])
-    said = refusal(tmp_path, RunOptions(cpus=2, **TYPED))
+    said = refusal(tmp_path, ON_A100)
     assert "Set CUDA_VISIBLE_DEVICES to those of type A100." in said
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    assert f"has 1 ({H100}), of type H100" in refusal(tmp_path, RunOptions(cpus=2, **TYPED))
+    assert f"has 1 ({H100}), of type H100" in refusal(tmp_path, ON_A100)
 
 
 @pytest.mark.usefixtures("two_gpus")

@@ -42,4 +42,4 @@ bench: setup
 
 # On a machine with an NVIDIA card; installs nothing, so that an image's own Python will do.
 gpu-check:
-	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_check.py
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_check

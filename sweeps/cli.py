@@ -26,6 +26,7 @@ from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.spec.run_options import CONFIG, RunOptions
 from sweeps.spec.selection import Selection, resolve
 from sweeps.spec.user_code import UserCode
+from sweeps.standard_streams import prepare
 from sweeps.store.trial_id import id_of
 
 Json = Annotated[bool, tyro.conf.FlagCreatePairsOff]
@@ -246,6 +247,8 @@ class MergeCommand:
         tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FROM... INTO")
     ]
     """Results folders of one sweep, such as results/figure7; the last one is the target."""
+    force: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Merge results of experiments with different names too."""
     json: Json = False
     """Print JSON."""
 
@@ -255,7 +258,7 @@ class MergeCommand:
 
         if len(self.sources) < 2:
             raise SweepError("Name at least two folders: sweep merge FROM... INTO.")
-        facts = merge(self.sources[:-1], self.sources[-1])
+        facts = merge(self.sources[:-1], self.sources[-1], force=self.force)
         _print(asdict(facts), lines(facts), self.json)
         return 0
 
@@ -318,6 +321,7 @@ Verbs = (
 
 def main() -> None:
     """Run the `sweep` command and exit with its code."""
+    prepare()
     sys.exit(call(sys.argv[1:]))
 
 

@@ -51,7 +51,7 @@ def clean(chosen: Chosen, *, remove: bool) -> dict[str, Any]:
             f"Process {going['pid']} on {going['host']} is training in "
             f"{chosen.place.address}. Wait for it, or stop it, before cleaning."
         )
-    found = list(items(chosen.store))
+    found = list(items(chosen.store, chosen.experiment.sweep.name))
     for each in found if remove else []:
         for name in each.names if each.kind != "kept" else ():
             each.place.remove(name)
@@ -71,8 +71,13 @@ def clean(chosen: Chosen, *, remove: bool) -> dict[str, Any]:
     }
 
 
-def items(store: Store) -> Iterator[Item]:
-    """Group the files of a store by use; files of unknown kind are kept."""
+def items(store: Store, name: str) -> Iterator[Item]:
+    """Group the files of a store by use; files that no command of ours writes are not listed.
+
+    Args:
+        store: The store.
+        name: The sweep's name, which its figures have too.
+    """
     now = time.time()
     standings = store.standings()
     for place, what in (
@@ -87,7 +92,7 @@ def items(store: Store) -> Iterator[Item]:
         aside = place / DAMAGED
         yield _item("set aside as damaged", "abandoned", aside, aside.entries())
     yield from _checkpoints(store, standings, now)
-    yield from _derived(store, now)
+    yield from _derived(store, name, now)
 
 
 def lines(facts: dict[str, Any]) -> list[str]:
@@ -133,10 +138,10 @@ def _serves(place: Place, name: str, standings: dict[str, Standing]) -> bool:
     return standing is None or standing.outcome == "unsolved"
 
 
-def _derived(store: Store, now: float) -> Iterator[Item]:
+def _derived(store: Store, name: str, now: float) -> Iterator[Item]:
     entries = store.place.entries()
     tables = entries.keys() & {TABLE, MANIFEST}
-    figures = {name for name in entries if name.endswith((".svg", ".png"))}
+    figures = entries.keys() & {f"{name}.svg", f"{name}.png"}
     stale = entries.keys() & {PROGRESS} if read_snapshot(store.place) is None else set()
     yield _item("table and manifest", "derived", store.place, entries, tables)
     yield _item("figures", "derived", store.place, entries, figures)

@@ -1,7 +1,9 @@
 """Merge the results of several machines: copy the parts that are missing."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from sweeps.errors import SweepError
 from sweeps.spec.experiment_file import load_experiment, names
@@ -37,7 +39,7 @@ class Joined:
     """Number of trials with a result after the merge."""
 
 
-def merge(sources: Iterable[str], into: str) -> Joined:
+def merge(sources: Iterable[str], into: str, *, force: bool = False) -> Joined:
     """Merge results of one sweep into a folder; the sources do not change.
 
     May be interrupted and repeated: existing files are skipped.
@@ -45,13 +47,17 @@ def merge(sources: Iterable[str], into: str) -> Joined:
     Args:
         sources: Results folders of the sweep, such as `laptop/results/figure7`.
         into: The target, created if missing.
+        force: Merge results of experiments with different names too.
 
     Raises:
-        SweepError: If a source holds no results.
+        SweepError: If a source holds no results, or those of another experiment.
         NondeterminismError: If two places contradict each other; nothing is copied then.
     """
     sources = list(sources)
-    columns = _columns([place(each) for each in (*sources, into)])
+    places = [place(each) for each in (*sources, into)]
+    if not force:
+        _require_one_experiment(places)
+    columns = _columns(places)
     target = open_store(place(into), columns)
     stores = [_store(address, columns) for address in sources]
     _require_agreement([*stores, target])
@@ -90,6 +96,32 @@ def _columns(places: list[Place]) -> Columns:
         if reference in names():
             return load_experiment(reference).sweep.type.columns
     return Columns()
+
+
+def _require_one_experiment(places: list[Place]) -> None:
+    """Refuse results whose logs name no common experiment; one without a log may be of any.
+
+    Raises:
+        SweepError: If two have none in common; naming both.
+    """
+    named = {each.address: _experiments(each) for each in places}
+    known = {address: found for address, found in named.items() if found}
+    for (one, its), (other, others) in itertools.combinations(known.items(), 2):
+        if not its & others:
+            raise SweepError(
+                f"{one} has results of {', '.join(sorted(its))}, and {other} of "
+                f"{', '.join(sorted(others))}. Merge the folders of one experiment, or "
+                "use --force if it was renamed."
+            )
+
+
+def _experiments(place: Place) -> set[str]:
+    """Return the names of the experiments that were run in a folder; of a file, its name."""
+    return {
+        PurePath(event.experiment).stem
+        for event in read_events(place / "attempts")
+        if isinstance(event, Session)
+    }
 
 
 def _store(address: str, columns: Columns) -> Store:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "gpu_check.py"
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "gpu_check"
 
 
 def check(folder: Path, *parts: str) -> dict[str, Any]:

@@ -113,3 +113,13 @@ def test_the_command_says_how_to_remove_and_what_was(
     assert call(["clean", "./small.py", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert {e["kind"] for e in facts["items"] if e["files"]} == {"kept"}
+
+
+def test_pictures_of_the_user_are_neither_counted_nor_removed(chosen: Chosen) -> None:
+    folder = path_of(chosen.store)
+    own = ("photo.png", "small_by_hand.svg", "notes.md")
+    for name in own:
+        (folder / name).write_bytes(b"mine")
+    clean(chosen, remove=True)
+    assert [(folder / name).read_bytes() for name in own] == [b"mine"] * 3
+    assert not (folder / "small.svg").exists()

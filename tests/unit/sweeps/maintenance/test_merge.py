@@ -16,7 +16,7 @@ from sweeps.errors import NondeterminismError, SweepError
 from sweeps.maintenance.merge import merge
 from sweeps.store.attempts import Attempts
 from sweeps.store.checkpoints import Position, name_of
-from sweeps.store.events import Started
+from sweeps.store.events import Session, Started
 from sweeps.store.result import Result
 from sweeps.store.store import Store
 from sweeps.store.trial_id import id_of
@@ -206,3 +206,49 @@ def test_without_the_type_no_parts_are_merged(
     kept.compact()
     assert len(kept.parts.names()) == 1
     assert {row["momentum"] for row in kept.read().to_pylist()} == {0.0, 0.9}
+
+
+def began(place: Store, experiment: str) -> None:
+    """Write to the log of a store that a run of an experiment began."""
+    Attempts(place.attempts).record(
+        Session(
+            experiment=experiment,
+            budget=20,
+            argv=(),
+            numerics_ids=(),
+            machine="",
+            system="",
+            python="",
+            libc="",
+            cpus=None,
+            versions={},
+            commit=None,
+        )
+    )
+
+
+def test_results_of_another_experiment_are_refused_by_name(
+    two: tuple[Store, Store], tmp_path: Path
+) -> None:
+    began(two[0], "figure7")
+    began(two[1], "./ones.py")
+    sources = [each.place.address for each in two]
+    with pytest.raises(SweepError, match=r"figure7.*ones.*--force"):
+        merge(sources, str(tmp_path / "all"))
+    assert not (tmp_path / "all").exists()
+    assert merge(sources, str(tmp_path / "all"), force=True).trials == 4
+
+
+def test_one_file_in_two_folders_is_one_experiment(
+    two: tuple[Store, Store], tmp_path: Path
+) -> None:
+    began(two[0], "./mine.py")
+    began(two[1], "/home/her/work/mine.py")
+    assert merge([each.place.address for each in two], str(tmp_path / "all")).trials == 4
+
+
+def test_the_target_counts_too(two: tuple[Store, Store]) -> None:
+    began(two[0], "figure7")
+    began(two[1], "pathological")
+    with pytest.raises(SweepError, match="pathological"):
+        merge([two[0].place.address], two[1].place.address)

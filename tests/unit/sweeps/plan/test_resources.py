@@ -136,18 +136,18 @@ def test_what_is_there_is_not_refused(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("two_gpus")
 @pytest.mark.parametrize(
-    ("sizes", "expected"),
+    ("hidden", "batch", "expected"),
     [
-        ({"hidden": 129}, "129 units at batches of 20"),
-        ({"batch": 500}, "50 units at batches of 500"),
-        ({"hidden": 10, "batch": 300}, "48 KB of shared memory"),
+        (129, 20, "129 units at batches of 20"),
+        (50, 500, "50 units at batches of 500"),
+        (10, 300, "48 KB of shared memory"),
     ],
 )
 def test_a_network_too_large_for_the_engine_is_refused_with_the_remedy(
-    tmp_path: Path, sizes: dict[str, int], expected: str
+    tmp_path: Path, hidden: int, batch: int, expected: str
 ) -> None:
     pytest.importorskip("numba_cuda", reason="numba-cuda is for Linux on x86-64")
-    trial = Trial(check_every=10, **{"hidden": 50, "batch": 20} | sizes)
+    trial = Trial(hidden=hidden, batch=batch, check_every=10)
     said = refusal(tmp_path, RunOptions(engine="fused_gpu"), [trial])
     assert expected in said
     assert "fused_cpu" in said

@@ -5,6 +5,7 @@ On a machine without `nvidia-smi` no process is started.
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 
 DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
 TIMEOUT_S = 20.0
+MODEL = re.compile(r"\w+ +((?:[A-Z]+ +)*[A-Z0-9]*\d[A-Z0-9]*)")
+"""The make, then the model: words in capitals up to the first with a digit."""
 FIELDS = ("index", "uuid", "name", "memory.total", "driver_version")
 
 
@@ -24,6 +27,20 @@ class Gpu:
     name: str
     memory_mib: int | None = None
     driver: str | None = None
+
+    @property
+    def accelerator_type(self) -> str:
+        """Its type, as Ray names it.
+
+        Example:
+            >>> Gpu("0", "", "NVIDIA H100 80GB HBM3").accelerator_type
+            'H100'
+            >>> Gpu("0", "", "NVIDIA GeForce RTX 5090").accelerator_type
+            'GeForce-RTX-5090'
+        """
+        match = MODEL.match(self.name)
+        model = match.group(1) if match else self.name.removeprefix("NVIDIA").strip()
+        return model.replace(" ", "-")
 
 
 def gpus() -> list[Gpu]:

@@ -17,8 +17,10 @@ from tyro.conf import subcommand
 
 from sweeps.errors import SweepError
 from sweeps.exit_codes import INTERRUPTED, USAGE
-from sweeps.plan.forecast import forecast, plan_line, unused_gpus, workers
-from sweeps.plan.plan import plan_of
+from sweeps.plan.crews import Crew
+from sweeps.plan.division import divide
+from sweeps.plan.forecast import forecast, plan_line, unused_gpus
+from sweeps.plan.plan import Plan, plan_of
 from sweeps.plan.speeds import Speeds
 from sweeps.spec.experiment_file import load_experiment, names
 from sweeps.spec.run_options import CONFIG, RunOptions
@@ -68,7 +70,8 @@ class PlanCommand:
     gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """GPUs to plan for, if the engine needs one; if omitted, all GPUs of this machine."""
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """The engine, if the trials have several; if omitted, the fastest."""
+    """The engine, if the trials have several; if omitted, the fastest on cores. Two with a comma
+    divide the trials."""
     json: Json = False
     """Print JSON."""
 
@@ -79,15 +82,13 @@ class PlanCommand:
         )
         options.require_possible()
         chosen = resolve(self.selection)
-        engine = chosen.type.engine(options.engine)
-        work = plan_of(chosen)
+        division, work = divide(chosen, options), plan_of(chosen)
 
-        def measure() -> Speeds:
+        def measure(crew: Crew, part: Plan) -> Speeds:
             from sweeps.worker.pilot import pilot
 
-            code = UserCode.of(chosen.experiment)
-            device = options.asked_device
-            return pilot(work, engine, workers(chosen, options), code, device=device)
+            code, device = UserCode.of(chosen.experiment), options.asked_device
+            return pilot(part, crew.engine, crew.workers, code, device=device)
 
         found = forecast(chosen, work, options, measure=measure)
         facts = {
@@ -98,9 +99,12 @@ class PlanCommand:
             "budget": work.budget,
             "results": chosen.place.address,
             "estimate": asdict(found) if found else None,
+            "engines": division.counts(work),
             "to_run_ids": [id_of(trial) for trial in work.to_run],
         }
         lines = [plan_line(chosen, work, found)]
+        if divided := division.summary(work):
+            lines.append(divided)
         if unused := unused_gpus(chosen, work, options):
             lines.append(unused)
         if found is None and work.to_run:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sweeps.errors import SweepError
 from sweeps.maintenance.retrain import BIT_VERDICTS, Kept, Row, Verified, verify
-from sweeps.plan.forecast import workers
+from sweeps.plan.crews import workers
 from sweeps.spec.run_options import RunOptions
 from sweeps.spec.selection import Chosen
 from sweeps.spec.user_code import UserCode

@@ -14,9 +14,14 @@ from typing import Any
 from ray import tune
 
 from sweeps.on_ray.metrics import Metrics
+from sweeps.plan.packs import Pack
 from sweeps.worker.assignment import Parcel
 from sweeps.worker.progress import Progress
+from sweeps.worker.scheduler import TYPE_PREFIX
+from sweeps.worker.worker import Worker
 
+SHARE_OF_A_TYPE = 0.001
+"""A machine has 1 of its type of GPU, whatever the number of its GPUs; Ray itself takes this."""
 _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
 
@@ -27,7 +32,10 @@ class PackTrainer(tune.Trainable):
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
         """Return the resources of one worker."""
-        taken = {"CPU": config["resources"]["cpus"], "GPU": config["resources"]["gpus"]}
+        needs = config["pack"]["resources"]
+        taken = {"CPU": needs["cpus"], "GPU": needs["gpus"]}
+        if needs["accelerator"]:
+            taken[f"{TYPE_PREFIX}{needs['accelerator']}"] = SHARE_OF_A_TYPE
         bundle = {name: amount for name, amount in taken.items() if amount}
         return tune.PlacementGroupFactory([bundle])
 
@@ -38,7 +46,7 @@ class PackTrainer(tune.Trainable):
         _die_with_parent()
         parcel: Parcel = ray.get(config["parcel"])
         self._assignment = parcel.open()
-        self._worker = self._assignment.worker()
+        self._workers: dict[str | None, Worker] = {}
         self._metrics = Metrics(self._assignment.sweep)
         self._begin(config)
 
@@ -73,9 +81,17 @@ class PackTrainer(tune.Trainable):
         return f"ray::{self._assignment.sweep} pack {self._pack.number} of {of} {trial}"
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self._pack = self._assignment.packs[config["number"] - 1]
-        self._last = Progress()
-        self._progress: Generator[Progress] = self._worker.train(self._pack)
+        pack = self._assignment.packs[config["pack"]["number"] - 1]
+        worker = self._worker(pack)
+        self._pack, self._last = pack, Progress()
+        self._progress: Generator[Progress] = worker.train(pack)
+
+    def _worker(self, pack: Pack) -> Worker:
+        """Return the worker of a pack's engine; it may have to compile."""
+        of = self._assignment.of(pack)
+        if of.engine not in self._workers:
+            self._workers[of.engine] = of.worker()
+        return self._workers[of.engine]
 
 
 def name_process(title: str) -> None:

@@ -19,7 +19,7 @@ def on_ray(setup: Setup) -> Generator["RayScheduler"]:
         SweepError: If no Ray responds at the address, or it lacks a worker's resources.
     """
     with private_folder() as private, ray_session(setup, private) as session:
-        workers = setup.workers
+        workers = sum(crew.workers for crew in setup.crews)
         if setup.address is not None and not setup.limited:
             workers = session.workers(setup.resources)
         yield RayScheduler(session, workers, private / "tune")

@@ -25,7 +25,7 @@ from sweeps.errors import SweepError
 from sweeps.on_ray.watchdog import watchdog
 from sweeps.spec.run_options import LOOPBACK
 from sweeps.spec.trial_type import Resources
-from sweeps.worker.scheduler import Setup, require
+from sweeps.worker.scheduler import TYPE_PREFIX, Setup, require
 
 TOKEN_BYTES = 32
 OBJECT_STORE_BYTES = 128 * 2**20
@@ -55,7 +55,7 @@ class RaySession:
     cpus: int
     """Cores available, over all machines."""
     gpus: float = 0.0
-    """GPUs available, over all machines."""
+    """GPUs available, over all machines; those of one type, if the run asks for it."""
 
     def workers(self, resources: Resources) -> int:
         """Return the number of workers that fit, at least one."""
@@ -77,10 +77,11 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
     Raises:
         SweepError: If no Ray answers at the address, or it lacks the resources of a worker.
     """
-    address, resources = setup.address, setup.resources
+    address = setup.address
     token_file = _make_token(private) if address is None else None
     where = _start(setup) if address is None else _join(address)
-    threads = dict.fromkeys(THREADS, str(max(1, int(resources.cpus))))
+    most = max(crew.resources.cpus for crew in setup.crews)
+    threads = dict.fromkeys(THREADS, str(max(1, int(most))))
     os.environ.update({**QUIET, **threads, **for_children()})
     silence_ray_threads()
     import ray
@@ -110,11 +111,10 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
         try:
             url = context.dashboard_url
             found = ray.cluster_resources()
-            require(resources, found, "Ray")
-            cpus = int(found.get("CPU", 0))
-            yield RaySession(
-                f"http://{url}" if url else None, token_file, cpus, found.get("GPU", 0.0)
-            )
+            for crew in setup.crews:
+                require(crew.resources, found, "Ray")
+            cpus, there = int(found.get("CPU", 0)), gpus_of(setup.accelerator, ray.nodes())
+            yield RaySession(f"http://{url}" if url else None, token_file, cpus, there)
         finally:
             for each in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(
@@ -126,6 +126,15 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def gpus_of(accelerator: str | None, nodes: list[dict[str, Any]]) -> float:
+    """Return the number of GPUs of a type, over all machines; None counts all."""
+    found = [each["Resources"] for each in nodes if each["Alive"]]
+    name = f"{TYPE_PREFIX}{accelerator}"
+    return sum(
+        each.get("GPU", 0.0) for each in found if accelerator is None or name in each
+    )
 
 
 def silence_ray_threads() -> None:
@@ -169,15 +178,17 @@ def _own_raylet() -> int | None:
 def _start(setup: Setup) -> dict[str, Any]:
     """Return how to start a Ray on this machine."""
     os.environ.pop("RAY_ADDRESS", None)
-    resources = setup.resources
-    wanted = math.ceil(setup.workers * resources.gpus)
+    wanted = math.ceil(sum(crew.workers * crew.resources.gpus for crew in setup.crews))
+    cores = math.ceil(sum(crew.workers * crew.resources.cpus for crew in setup.crews))
     there = len(gpus()) if wanted else 0
+    kind = setup.accelerator
     return {
         **(
             {"num_gpus": min(wanted, there)} if there else {}
         ),  # otherwise Ray looks for others
+        **({"resources": {f"{TYPE_PREFIX}{kind}": 1}} if kind else {}),
         "address": "local",
-        "num_cpus": max(1, math.ceil(setup.workers * resources.cpus)),
+        "num_cpus": max(1, cores),
         "include_dashboard": setup.dashboard is not None,
         "dashboard_host": setup.dashboard or LOOPBACK,
         "object_store_memory": OBJECT_STORE_BYTES,

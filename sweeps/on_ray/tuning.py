@@ -41,8 +41,15 @@ def tune_packs(
     tune.Tuner(
         PackTrainer,
         param_space={
-            "resources": asdict(assignment.resources),
-            "number": tune.grid_search([pack.number for pack in assignment.packs]),
+            "pack": tune.grid_search(
+                [
+                    {
+                        "number": each.number,
+                        "resources": asdict(assignment.of(each).resources),
+                    }
+                    for each in assignment.packs
+                ]
+            ),
             "parcel": ray.put(parcel),
         },
         tune_config=tune.TuneConfig(
@@ -92,14 +99,16 @@ class Report(tune.Callback):
         self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any
     ) -> None:
         """Handle one report of a pack."""
-        self._listener.report(trial.config["number"], Progress(**result["progress"]))
+        self._listener.report(
+            trial.config["pack"]["number"], Progress(**result["progress"])
+        )
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
         """Notify the listener that a pack is not retried."""
         path = trial.error_file
         text = Path(path).read_text(errors="replace") if path else "no report"
-        self._listener.gave_up(trial.config["number"], cause(text), text)
+        self._listener.gave_up(trial.config["pack"]["number"], cause(text), text)
 
 
 def _name(trial: Any) -> str:
-    return f"pack-{trial.config['number']}"
+    return f"pack-{trial.config['pack']['number']}"

@@ -6,6 +6,7 @@ replacement), the share of trials that outlast all of them, and the measured spe
 interval holds 95 % of the runs.
 """
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,7 @@ class Estimate:
     high_s: float
     core_hours: float
     cpus: int
+    """Cores that the run uses."""
     at_most: bool
     """For some trials no comparable one ran this long: the full budget is assumed."""
     basis: str
@@ -79,18 +81,40 @@ class Estimate:
             >>> Estimate(9e5, 8e5, 1e6, 271.8, 2, True, "a pilot of 4 s").summary()
             'at most 10 d 10 h (9 d 6 h to 11 d 13 h) on 2 cores, 270 core-hours (from a pilot of 4 s)'
             >>> Estimate(2700, 2600, 2900, 0.75, 1, False, "a pilot of 4 s", 1, 0.75).summary()
-            'about 45 min 0 s (43 min 20 s to 48 min 20 s) on 1 GPU, 0.75 GPU-hours (from a pilot of 4 s)'
+            'about 45 min 0 s (43 min 20 s to 48 min 20 s) on 1 GPU and 1 core, 0.75 GPU-hours and 0.75 core-hours (from a pilot of 4 s)'
         """
-        where, hours, unit = (
-            (counted(self.gpus, "GPU"), self.gpu_hours, "GPU")
-            if self.gpus
-            else (f"{self.cpus} cores", self.core_hours, "core")
-        )
+        where, hours = counted(self.cpus, "core"), f"{_rounded(self.core_hours)} core-hours"
+        if self.gpus:
+            where = f"{counted(self.gpus, 'GPU')} and {where}"
+            hours = f"{_rounded(self.gpu_hours)} GPU-hours and {hours}"
         return (
             f"{'at most' if self.at_most else 'about'} {duration(self.seconds)} "
-            f"({duration(self.low_s)} to {duration(self.high_s)}) on {where}, "
-            f"{float(f'{hours:.2g}'):g} {unit}-hours (from {self.basis})"
+            f"({duration(self.low_s)} to {duration(self.high_s)}) on {where}, {hours} "
+            f"(from {self.basis})"
         )
+
+
+def _rounded(hours: float) -> str:
+    return f"{float(f'{hours:.2g}'):g}"
+
+
+def side_by_side(found: Sequence[Estimate]) -> Estimate:
+    """Return the estimate of a run whose crews train at the same time: the slowest ends it.
+
+    Args:
+        found: The estimate of each crew, at least one.
+    """
+    return Estimate(
+        seconds=max(each.seconds for each in found),
+        low_s=max(each.low_s for each in found),
+        high_s=max(each.high_s for each in found),
+        core_hours=sum(each.core_hours for each in found),
+        cpus=sum(each.cpus for each in found),
+        at_most=any(each.at_most for each in found),
+        basis=" and ".join(dict.fromkeys(each.basis for each in found)),
+        gpus=sum(each.gpus for each in found),
+        gpu_hours=sum(each.gpu_hours for each in found),
+    )
 
 
 def estimate(
@@ -134,10 +158,14 @@ def estimate(
     total = total * factor + len(work.to_run) * each_s
     wall = np.maximum(total / cpus, longest * factor) + start_s
     low, middle, high = (float(each) for each in np.percentile(wall, LEVELS))
-    hours = float(np.median(total)) / 3600
-    gpus = resources.gpus * cpus
-    gpu_hours = middle / 3600 * gpus
-    return Estimate(middle, low, high, hours, cpus, at_most, speeds.basis, gpus, gpu_hours)
+    gpus, cores = resources.gpus * cpus, math.ceil(resources.cpus * cpus)
+    held_s = (
+        middle * cpus if gpus else float(np.median(total))
+    )  # a GPU's worker holds its core
+    core_hours, gpu_hours = held_s * resources.cpus / 3600, middle * gpus / 3600
+    return Estimate(
+        middle, low, high, core_hours, cores, at_most, speeds.basis, gpus, gpu_hours
+    )
 
 
 def _groups(work: Plan) -> dict[tuple[Cell, int], list[Any]]:

@@ -1,10 +1,11 @@
 """Packs: the trials that one worker trains in one go."""
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from sweeps.plan.crews import Crew
 from sweeps.plan.plan import Plan
 from sweeps.store.standing import Standing
 from sweeps.store.trial_id import id_of
@@ -27,6 +28,8 @@ class Pack:
     """Maximum number of updates of each trial."""
     committed: Mapping[str, Standing]
     """Stored standing of its trials, by `trial_id`."""
+    crew: Crew | None = None
+    """The workers that train it; None where the run has one crew."""
 
     @property
     def pack_id(self) -> str:
@@ -91,6 +94,28 @@ def packs_by_time(work: Plan, typical: Callable[[Any], float], workers: int) -> 
         found[-1].append(trial)
         filled += lasts
     return _packs(work, found)
+
+
+def in_one_queue(
+    cut: Sequence[tuple[Crew, list[Pack]]], failed: frozenset[str]
+) -> list[Pack]:
+    """Return the packs of two crews as one queue, in start order.
+
+    Those for GPUs come first, there is one for each; those with a trial that failed before
+    come last. A pack that waits for a GPU must not keep others from starting.
+
+    Args:
+        cut: Each crew and its packs, the crew on GPUs first.
+        failed: Ids of the trials whose last attempt failed.
+    """
+
+    def late(pack: Pack) -> tuple[bool, bool]:
+        again = any(id_of(trial) in failed for trial in pack.trials)
+        return again, again and pack.crew is cut[0][0]
+
+    queue = [replace(pack, crew=crew) for crew, packs_of in cut for pack in packs_of]
+    ordered = enumerate(sorted(queue, key=late), start=1)
+    return [replace(pack, number=number) for number, pack in ordered]
 
 
 def _packs(work: Plan, cut: list[list[Any]]) -> list[Pack]:

@@ -11,9 +11,9 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import NoReturn
 
 import tyro
@@ -28,18 +28,18 @@ from sweeps.monitor.heartbeat import heartbeat
 from sweeps.monitor.snapshot import read_snapshot
 from sweeps.monitor.tracker import Tracker
 from sweeps.on_ray.scheduler import on_ray
+from sweeps.plan.crews import Crew
+from sweeps.plan.division import Division, divide
 from sweeps.plan.estimate import Estimate
 from sweeps.plan.forecast import (
     compared,
     forecast,
     plan_line,
-    require_resources,
-    resources,
     unused_gpus,
-    workers,
 )
-from sweeps.plan.packs import Pack, packs, packs_by_time, packs_for_slots
+from sweeps.plan.packs import Pack, in_one_queue, packs, packs_by_time, packs_for_slots
 from sweeps.plan.plan import Plan
+from sweeps.plan.requirements import require_resources
 from sweeps.plan.retry import left_out, plan_to_run
 from sweeps.plan.speeds import Speeds, assumed, recorded
 from sweeps.run.code_changes import changes
@@ -50,7 +50,6 @@ from sweeps.run.provenance import circumstances
 from sweeps.spec.run_options import CONFIG, RunOptions, is_loopback
 from sweeps.spec.selection import Chosen, Selection, resolve
 from sweeps.spec.trainer import Trainer
-from sweeps.spec.trial_type import Resources
 from sweeps.spec.user_code import UserCode
 from sweeps.store.attempts import Attempts, next_run, read_events
 from sweeps.store.events import Ended, Event, Session
@@ -109,32 +108,32 @@ def drive(command: Driver, stop: StopRequest, start: Start = on_ray) -> int:
     """
     command.run.require_possible()
     chosen = resolve(command.selection)
-    engine = chosen.type.engine(command.run.engine)
     require_resources(chosen, command.run)
     store = chosen.store
     for line in repair(store):
         say(line)
     known = frozenset(store.parts.names())  # before the plan: it knows at least these
     work = plan_to_run(chosen, command.run.max_failures)
-    device, trainer = command.run.asked_device, None
-    if work.to_run and resources(chosen, command.run).device != "cpu":
-        trainer = prepare(chosen, engine, device, stop)  # first: there may be no device
+    division = divide(chosen, command.run)
+    device, trainers = command.run.asked_device, None
+    if work.to_run and any(crew.resources.device != "cpu" for crew in division.crews):
+        trainers = prepare(chosen, division, device, stop)  # first: there may be no device
     if work.to_run:
         Store(chosen.place).create()  # without retries: nothing is lost yet
     code, predicted = UserCode.of(chosen.experiment), None
     with _interruptible(stop):
-        predicted = _say_plan(chosen, work, command.run, engine, code)
+        predicted = _say_plan(chosen, work, command.run, division, code)
     if not work.to_run:
         say("nothing to train")
         return finish(chosen)
-    trainer = None if stop.asked else trainer or prepare(chosen, engine, device, stop)
-    if trainer is None:
+    trainers = None if stop.asked else trainers or prepare(chosen, division, device, stop)
+    if trainers is None:
         return INTERRUPTED
     began_at = time.monotonic()
     before = read_events(store.attempts)
     attempts = Attempts(store.attempts, next_run(before))
-    run = Run(chosen, work, command.run, engine, code, store, known, attempts, stop)
-    run.begin(before, trainer)
+    run = Run(chosen, work, command.run, division, code, store, known, attempts, stop)
+    run.begin(before, trainers)
     run.train(run.cut(before), start)
     if stop.halted:
         say(stop.halted)
@@ -152,18 +151,18 @@ def _say_plan(
     chosen: Chosen,
     work: Plan,
     options: RunOptions,
-    engine: str | None,
+    division: Division,
     code: UserCode | None,
 ) -> Estimate | None:
     """Print what will be trained, how long it takes, and which other run is active."""
 
-    def measure() -> Speeds:
-        return pilot(
-            work, engine, workers(chosen, options), code, device=options.asked_device
-        )
+    def measure(crew: Crew, part: Plan) -> Speeds:
+        return pilot(part, crew.engine, crew.workers, code, device=options.asked_device)
 
     predicted = forecast(chosen, work, options, measure=measure, measure_if_long=True)
     say(plan_line(chosen, work, predicted))
+    if divided := division.summary(work):
+        say(divided)
     if unused := unused_gpus(chosen, work, options):
         say(unused)
     for line in left_out(work, options.max_failures):
@@ -179,16 +178,19 @@ def _say_plan(
 
 
 def prepare(
-    chosen: Chosen, engine: str | None, device: str | None, stop: StopRequest
-) -> Trainer | None:
-    """Let the engine compile before workers start; return None if interrupted.
+    chosen: Chosen, division: Division, device: str | None, stop: StopRequest
+) -> Mapping[str | None, Trainer] | None:
+    """Let the engines compile before workers start; return None if interrupted.
 
     Raises:
         SweepError: If compiled code cannot be stored, or there is no such device.
     """
     try:
         with _interruptible(stop):
-            return chosen.type.trainer(engine, chosen.trials, device)
+            return {
+                crew.engine: chosen.type.trainer(crew.engine, chosen.trials, device)
+                for crew in division.crews
+            }
     except (OSError, RuntimeError, ImportError) as error:
         raise SweepError(str(error)) from None
     return None
@@ -216,7 +218,7 @@ class Run:
     chosen: Chosen
     work: Plan
     options: RunOptions
-    engine: str | None
+    division: Division
     code: UserCode | None
     store: Store
     known: frozenset[str]
@@ -224,11 +226,17 @@ class Run:
     attempts: Attempts
     stop: StopRequest
 
-    def begin(self, before: Sequence[Event], trainer: Trainer) -> None:
+    def begin(
+        self, before: Sequence[Event], trainers: Mapping[str | None, Trainer]
+    ) -> None:
         """Record the start of the run, and print what has changed since the last one."""
         here = circumstances()
         trials = self.chosen.experiment.sweep.trials  # all: others may have other ids
-        now = {id_of(trial): trainer.numerics_id(trial) for trial in trials}
+        engines = {id_of(trial): self.division.crew_of(trial).engine for trial in trials}
+        now = {
+            id_of(trial): trainers[engines[id_of(trial)]].numerics_id(trial)
+            for trial in trials
+        }
         for line in changes(self.work, before, now, here["commit"]):
             say(line)
         session = Session(
@@ -241,21 +249,32 @@ class Run:
         self.attempts.record(session)
 
     def cut(self, before: Sequence[Event]) -> list[Pack]:
-        """Cut the work into packs, of a given size or of about equal duration."""
-        if self.options.pack is not None:
-            return packs(self.work, self.options.pack)
-        slots = self._resources.slots
+        """Cut the work into packs: of one crew, or of two in one queue."""
+        shares = self.division.shares(self.work)
+        if len(self.division.crews) == 1:
+            return [pack for share in shares for pack in self._cut(*share, before)]
+        cut = [(crew, self._cut(crew, part, before)) for crew, part in shares]
+        return in_one_queue(cut, self.work.failed)
+
+    def _cut(self, crew: Crew, part: Plan, before: Sequence[Event]) -> list[Pack]:
+        """Cut the work of a crew: into packs of a given size, or of about equal duration.
+
+        Of two crews, the one on GPUs gets one pack for each, whatever size is given.
+        """
+        slots, alone = crew.resources.slots, len(self.division.crews) == 1
+        if self.options.pack is not None and (alone or not crew.resources.gpus):
+            return packs(part, self.options.pack)
         if slots > 1 and self.options.address and not self.options.gpus:
-            return packs(self.work, 2 * slots)  # the number of workers is not known
+            return packs(part, 2 * slots)  # the number of workers is not known
         if slots > 1:
-            return packs_for_slots(self.work, self._workers)
-        found = recorded(before, self.work.trials)
-        speeds = found or assumed(self.chosen.type, self.engine)
-        return packs_by_time(self.work, speeds.typical, self._workers)
+            return packs_for_slots(part, crew.workers)
+        found = recorded(before, self.division.timed(crew, self.work.trials))
+        speeds = found or assumed(self.chosen.type, crew.engine)
+        return packs_by_time(part, speeds.typical, crew.workers)
 
     def train(self, assigned: list[Pack], start: Start) -> None:
         """Let the scheduler train the packs, and show their progress."""
-        with start(self._setup(len(assigned))) as scheduler:
+        with start(self._setup(assigned)) as scheduler:
             _listen_to_signals(self.stop)
             _announce(scheduler, self.options.dashboard_host)
             count = min(scheduler.workers, len(assigned))
@@ -274,19 +293,24 @@ class Run:
 
     def _assignment(self, assigned: list[Pack]) -> Assignment:
         absolute = Store(self.store.place.absolute(), self.store.columns)
+        crew = self._crews[0]
         return Assignment(
             self._name,
             assigned,
             absolute,
-            self.engine,
+            crew.engine,
             self.attempts.run,
             self.known,
-            self._resources,
+            crew.resources,
         )
 
-    def _setup(self, count: int) -> Setup:
+    def _setup(self, assigned: Sequence[Pack]) -> Setup:
         """Describe the run to its scheduler."""
-        options = self.options
+        options, crews = self.options, self._crews
+        first, *others = (
+            replace(crew, workers=min(crew.workers, self._packs_of(crew, assigned)))
+            for crew in crews
+        )
         return Setup(
             name=f"sweep {self._name}",
             metadata={
@@ -294,9 +318,10 @@ class Run:
                 "results": self.store.place.absolute().address,
                 "trials": str(len(self.work.to_run)),
             },
-            workers=min(self._workers, count),
+            workers=first.workers,
             limited=options.cpus is not None or options.gpus is not None,
-            resources=self._resources,
+            resources=first.resources,
+            second=others[0] if others else None,
             address=options.address,
             dashboard=None if options.no_dashboard else options.dashboard_host,
             offspring=self.stop.offspring,
@@ -319,13 +344,14 @@ class Run:
         )
         self.stop.end_at_once(NOT_STARTED)
 
-    @property
-    def _resources(self) -> Resources:
-        return resources(self.chosen, self.options)
+    def _packs_of(self, crew: Crew, assigned: Sequence[Pack]) -> int:
+        """Return how many packs a crew trains; one that names none is of the only crew."""
+        return sum(pack.crew in (None, crew) for pack in assigned)
 
     @property
-    def _workers(self) -> int:
-        return workers(self.chosen, self.options)
+    def _crews(self) -> list[Crew]:
+        """The crews that have something to train."""
+        return [crew for crew, _ in self.division.shares(self.work)]
 
     @property
     def _name(self) -> str:

@@ -27,6 +27,9 @@ class RunOptions:
     gpus: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """GPUs to use, if the engine needs one."""
 
+    accelerator_type: Annotated[str | None, tyro.conf.arg(metavar="T")] = None
+    """Only GPUs of this type, such as H100."""
+
     pack: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Trials per pack, which a worker trains in one go; if omitted, some seconds' worth."""
 
@@ -34,8 +37,8 @@ class RunOptions:
     """Measure for some seconds first, and estimate how long the run will take."""
 
     engine: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """The engine: fused_cpu (the default), fused_gpu (hundreds of trials at once on a GPU), or
-    plain (slow, easy to read)."""
+    """fused_cpu (the default), fused_gpu (hundreds of trials at once on a GPU), plain (slow, easy
+    to read), or fused_cpu,fused_gpu together."""
 
     device: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """PyTorch's device: cuda, mps, xpu."""
@@ -44,10 +47,10 @@ class RunOptions:
     """Skip trials that have failed N times, counted over all runs."""
 
     address: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
-    """A running Ray to join; if omitted, one is started on this machine."""
+    """Join this Ray; if omitted, start one."""
 
     in_process: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Train in one process, without Ray: slow, for debugging."""
+    """Train without Ray, for debugging."""
 
     no_dashboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Do not start the Ray dashboard."""
@@ -116,8 +119,13 @@ class RunOptions:
 
     @property
     def asked_device(self) -> str | None:
-        """The device that the user requested, by name or by --gpus."""
-        return self.device or ("cuda" if self.gpus else None)
+        """The device that the user requested: by name, or as a number or a type of GPUs."""
+        return self.device or ("cuda" if self.gpus or self.accelerator_type else None)
+
+    @property
+    def device_option(self) -> str:
+        """The option that requests a device, --device or --gpus."""
+        return f"--device {self.device}" if self.device else f"--gpus {self.gpus}"
 
     @property
     def cores(self) -> int:

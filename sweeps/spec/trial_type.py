@@ -25,6 +25,8 @@ class Resources:
     exact number."""
     device: str = "cpu"
     """PyTorch's name of the device that it computes on."""
+    accelerator: str | None = None
+    """The type of its GPUs, as Ray names it: H100; None takes any."""
 
 
 class Described(Protocol):
@@ -155,6 +157,20 @@ class TrialType:
             return True
         refused = any(self.described.refuses(trial, engine) for trial in trials)
         return bool(gpus()) and not refused
+
+    def engines(self, asked: str | None) -> list[str | None]:
+        """Return the engines to use: several, separated by commas, share the trials.
+
+        Args:
+            asked: What the user asked for; None takes the default.
+
+        Raises:
+            SweepError: If there is no such engine.
+        """
+        names = (
+            dict.fromkeys(each.strip() for each in asked.split(",")) if asked else [None]
+        )
+        return [self.engine(name) for name in names]
 
     def engine(self, asked: str | None) -> str | None:
         """Return the engine to use.

@@ -21,6 +21,7 @@ from sweeps.store.events import (
     Failed,
     Restarted,
     Session,
+    Started,
     from_line,
     to_line,
 )
@@ -93,6 +94,15 @@ def restarted_trials(place: Place) -> list[str]:
         elif isinstance(event, Restarted):
             found.append(event.trial_id)
     return found
+
+
+def engines_of(events: Iterable[Event]) -> dict[str, str]:
+    """Return the engine that last started each trial, by `trial_id`, where it is known."""
+    return {
+        event.trial_id: event.engine
+        for event in events
+        if isinstance(event, Started) and event.engine is not None
+    }
 
 
 @functools.cache

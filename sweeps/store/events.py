@@ -73,6 +73,9 @@ class Started(OfTrial):
 
     kind = "started"
 
+    engine: str | None = None
+    """The engine, if the trials have several."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Restarted(OfTrial):

@@ -3,7 +3,7 @@
 import pickle
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweeps.plan.packs import Pack
 from sweeps.spec.trial_type import Resources, TrialType
@@ -29,6 +29,11 @@ class Assignment:
     resources: Resources
     """Resources of one worker."""
 
+    def of(self, pack: Pack) -> "Assignment":
+        """Return the assignment of the workers that train a pack: of its crew, if it has one."""
+        crew = pack.crew
+        return replace(self, engine=crew.engine, resources=crew.resources) if crew else self
+
     def worker(self) -> Worker:
         """Return a worker for this process; may have to compile."""
         described = TrialType.of(self.packs[0].trials[0]).described
@@ -37,6 +42,7 @@ class Assignment:
             described.trainer(self.engine, self.resources.device),
             Attempts(self.store.attempts, self.run),
             Done.since(self.store, self.known),
+            engine=self.engine,
             headline=described.headline,
             clock=self._clock,
         )

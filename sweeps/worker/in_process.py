@@ -14,7 +14,7 @@ from cluster.gpus import gpus
 from sweeps.plan.packs import Pack
 from sweeps.worker.assignment import Assignment, Parcel
 from sweeps.worker.progress import Progress
-from sweeps.worker.scheduler import Listener, Setup, require
+from sweeps.worker.scheduler import TYPE_PREFIX, Listener, Setup, require
 
 MAX_FAILURES = 3
 """Restarts of a pack whose worker has died."""
@@ -27,16 +27,23 @@ def in_process(setup: Setup) -> Generator["InProcess"]:
     Raises:
         SweepError: If this machine lacks the resources of a trial.
     """
-    require(setup.resources, _found(setup), "this machine")
-    yield InProcess(setup.workers)
+    found = _found(setup)
+    for crew in setup.crews:
+        require(crew.resources, found, "this machine")
+    yield InProcess(sum(crew.workers for crew in setup.crews))
 
 
 def _found(setup: Setup) -> dict[str, float]:
     """Return the number of cores of the run, and of this machine's GPUs."""
-    found = {"CPU": setup.workers * setup.resources.cpus}
-    if setup.resources.gpus:
+    found = {"CPU": sum(crew.workers * crew.resources.cpus for crew in setup.crews)}
+    if any(crew.resources.gpus for crew in setup.crews):
         found["GPU"] = len(gpus())
-    return found
+    types = (
+        {f"{TYPE_PREFIX}{each.accelerator_type}" for each in gpus()}
+        if "GPU" in found
+        else ()
+    )
+    return {**found, **dict.fromkeys(types, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class Turn:
 
     def _reports(self) -> Generator[Progress]:
         """Train the pack in its own worker; failing to create it counts as its death."""
-        yield from self._assignment.worker().train(self._pack)
+        yield from self._assignment.of(self._pack).worker().train(self._pack)
 
     def _died(self, error: BaseException, listener: Listener) -> bool:
         self._failures += 1

@@ -14,9 +14,13 @@ from typing import NoReturn, Protocol
 
 from cluster.processes import Offspring
 from sweeps.errors import SweepError
+from sweeps.plan.crews import Crew
 from sweeps.spec.trial_type import Resources
 from sweeps.worker.assignment import Assignment, Parcel
 from sweeps.worker.progress import Progress
+
+TYPE_PREFIX = "accelerator_type:"
+"""Ray's name of a resource that a machine with GPUs of a type has."""
 
 
 class Listener(Protocol):
@@ -78,6 +82,8 @@ class Setup:
     """Whether the user set `workers`, which then also limits a cluster."""
     resources: Resources = field(default_factory=Resources)
     """Resources of one worker."""
+    second: Crew | None = None
+    """Further workers, with other resources; their packs name this crew."""
     address: str | None = None
     """A running cluster to join; None starts one."""
     dashboard: str | None = None
@@ -89,18 +95,38 @@ class Setup:
     not_started: Callable[[str], NoReturn]
     """Called with the reason if they have not started; nothing was trained yet."""
 
+    @property
+    def crews(self) -> tuple[Crew, ...]:
+        """All workers, by their resources."""
+        first = Crew(None, self.resources, self.workers)
+        return (first, self.second) if self.second else (first,)
+
+    @property
+    def accelerator(self) -> str | None:
+        """The type of GPU that the run asks for."""
+        kinds = (crew.resources.accelerator for crew in self.crews)
+        return next(filter(None, kinds), None)
+
 
 def require(resources: Resources, found: Mapping[str, float], whose: str) -> None:
     """Raise if no worker could ever start.
 
     Args:
         resources: Resources of a worker.
-        found: Available resources, as "CPU" and "GPU".
+        found: Available resources as Ray names them: "CPU", "GPU", "accelerator_type:H100".
         whose: Who has them, for the message.
 
     Raises:
         SweepError: If a worker needs more than is available.
     """
+    kind = resources.accelerator
+    if kind and f"{TYPE_PREFIX}{kind}" not in found:
+        types = [each.removeprefix(TYPE_PREFIX) for each in found if TYPE_PREFIX in each]
+        raise SweepError(
+            f"A worker needs a GPU of type {kind}, but {whose} has "
+            f"{', '.join(sorted(types)) or 'none of a known type'} here. Ask for what is here, or "
+            "omit --accelerator-type."
+        )
     for name, wanted in (("CPU", resources.cpus), ("GPU", resources.gpus)):
         if wanted > found.get(name, 0):
             raise SweepError(

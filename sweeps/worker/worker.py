@@ -56,6 +56,8 @@ class Worker:
     attempts: Attempts
     done: Done
     """Results that other workers and runs have committed since the plan."""
+    engine: str | None = None
+    """The engine as the user names it, if the trials have several."""
     headline: str | None = None
     """The measurement to report; None: the first of a check."""
     chunk_s: float = CHUNK_S
@@ -186,7 +188,7 @@ class PackRun:
 
     def started(self, trial: Any) -> None:
         """Record that a trial starts or resumes."""
-        self._record(Started(trial_id=id_of(trial)))
+        self._record(Started(trial_id=id_of(trial), engine=self.worker.engine))
 
     def ended(self, lane: Lane) -> None:
         """Keep the result of a trial that was trained with others."""

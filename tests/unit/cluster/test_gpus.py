@@ -62,3 +62,23 @@ def test_without_the_command_the_driver_tells(
     (folder / "information").write_text("Model: \t NVIDIA A10\nGPU UUID: \t GPU-77\n")
     monkeypatch.setattr("cluster.gpus.DRIVER_FOLDER", tmp_path / "gpus")
     assert gpus() == [Gpu("0", "GPU-77", "NVIDIA A10")]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("NVIDIA A100-SXM4-40GB", "A100"),
+        ("Tesla V100-SXM2-16GB", "V100"),
+        ("NVIDIA L4", "L4"),
+        ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX-PRO-6000"),
+        ("NVIDIA RTX 6000 Ada Generation", "RTX-6000"),
+        ("NVIDIA GeForce RTX 5090", "GeForce-RTX-5090"),
+    ],
+)
+def test_a_type_is_named_as_ray_names_it(name: str, expected: str) -> None:
+    from ray._private.accelerators import nvidia_gpu
+
+    assert Gpu("0", "", name).accelerator_type == expected
+    by_ray = nvidia_gpu.NvidiaGPUAcceleratorManager._gpu_name_to_accelerator_type(name)
+    assert by_ray == expected

@@ -12,15 +12,12 @@ from small import Walk, trial
 
 from rnnlab import Trial
 from sweeps.errors import SweepError
-from sweeps.plan.estimate import estimate
-from sweeps.plan.forecast import (
-    require_resources,
-    resources,
-    unused_gpus,
-    workers,
-)
+from sweeps.plan.crews import resources, workers
+from sweeps.plan.estimate import Estimate, estimate, side_by_side
+from sweeps.plan.forecast import unused_gpus
 from sweeps.plan.packs import packs_for_slots
 from sweeps.plan.plan import plan
+from sweeps.plan.requirements import require_resources
 from sweeps.plan.speeds import measured
 from sweeps.spec.experiment_file import Experiment
 from sweeps.spec.run_options import RunOptions
@@ -50,7 +47,7 @@ def chosen(path: Path, trials: Sequence[Any] = TRIALS) -> Chosen:
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweeps.plan.forecast.gpus", list)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
 @pytest.fixture
@@ -202,8 +199,11 @@ def test_a_run_on_a_gpu_is_forecast_in_gpu_hours() -> None:
     needs = Resources(1, 1, SLOTS, "cuda")
     found = estimate(work, speeds, 1, resources=needs)
     assert found.gpu_hours == pytest.approx(8 * 36_000 * 0.01 / 3600, rel=0.1)
-    assert "on 1 GPU, 0.8" in found.summary()
-    assert "GPU-hours" in found.summary()
+    assert found.core_hours == pytest.approx(found.gpu_hours)  # its worker holds a core
+    said = found.summary()
+    assert "on 1 GPU and 1 core, 0.8" in said
+    assert "GPU-hours and 0.8" in said
+    assert "core-hours" in said
 
 
 def test_the_longest_of_trials_side_by_side_decides() -> None:
@@ -213,3 +213,72 @@ def test_the_longest_of_trials_side_by_side_decides() -> None:
     needs = Resources(1, 1, SLOTS, "cuda")
     found = estimate(plan(pair, {}, 36_000), speeds, 1, resources=needs)
     assert found.seconds == pytest.approx(2 * 0.04 * 36_000, rel=0.1)
+
+
+def test_crews_side_by_side_are_forecast_together() -> None:
+    on_gpu = Estimate(3600, 3000, 4000, 1.0, 1, False, "a pilot of 4 s", 1, 1.0)
+    on_cores = Estimate(1800, 1000, 9000, 7.5, 15, True, "a pilot of 4 s")
+    found = side_by_side([on_gpu, on_cores])
+    assert (found.seconds, found.low_s, found.high_s) == (3600, 3000, 9000)
+    assert found.summary() == (
+        "at most 1 h 0 min (50 min 0 s to 2 h 30 min) on 1 GPU and 16 cores, 1 GPU-hours and 8.5 "
+        "core-hours (from a pilot of 4 s)"
+    )
+
+
+def test_a_trial_of_several_cores_counts_all_in_core_hours() -> None:
+    work, speeds = plan([Walker()], {}, 3600), measured([(Walker(), 1.0)], "a test")
+    one, four = (
+        estimate(work, speeds, 1, resources=Resources(cpus=cpus)) for cpus in (1, 4)
+    )
+    assert four.core_hours == pytest.approx(4 * one.core_hours)
+    assert four.cpus == 4
+
+
+ON_A100 = RunOptions(cpus=2, engine="fused_gpu", accelerator_type="A100")
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_type_of_gpu_that_is_not_there_is_refused_naming_those(tmp_path: Path) -> None:
+    said = refusal(tmp_path, ON_A100)
+    expected = f"of type A100, but this machine has 2 ({H100}, {H100}), of type H100."
+    assert expected in said
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_a_type_of_gpu_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    said = refusal(tmp_path, ON_A100)
+    assert "needs GPUs of type A100, but this machine has none. Ask" in said
+
+
+def test_a_machine_with_two_types_must_hide_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pretend_gpus(monkeypatch, tmp_path, ["NVIDIA A100-SXM4-40GB", H100])
+    said = refusal(tmp_path, ON_A100)
+    assert "Set CUDA_VISIBLE_DEVICES to those of type A100." in said
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert f"has 1 ({H100}), of type H100" in refusal(tmp_path, ON_A100)
+
+
+@pytest.mark.usefixtures("two_gpus")
+@pytest.mark.parametrize(
+    ("options", "engine"),
+    [
+        (RunOptions(accelerator_type="H100"), "fused_cpu"),
+        (RunOptions(accelerator_type="H100", engine="plain", device="mps"), "plain"),
+    ],
+)
+def test_a_type_that_nothing_is_put_on_is_refused(
+    tmp_path: Path, options: RunOptions, engine: str
+) -> None:
+    said = refusal(tmp_path, options)
+    assert f"--accelerator-type H100 has no effect: the engine {engine} computes" in said
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_type_of_gpu_is_part_of_what_a_worker_needs(tmp_path: Path) -> None:
+    found, options = chosen(tmp_path, [OnGpu()]), RunOptions(accelerator_type="H100")
+    require_resources(found, options)
+    assert resources(found, options).accelerator == "H100"
+    assert resources(found, RunOptions()).accelerator is None

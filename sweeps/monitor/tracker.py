@@ -84,7 +84,8 @@ class Tracker:
         if progress.made < before.made:
             before = Progress()
         made = progress.made - before.made
-        self.first_report_at = self.first_report_at or now
+        if self.first_report_at is None:  # what it reports was done before
+            self.first_report_at = now - progress.update_s - progress.check_s
         self.last_report_at = now
         if (since := self._reported_at.get(number)) is not None and now > since:
             self.rates[number] = made / (now - since)

@@ -100,6 +100,16 @@ def test_efficiency_is_of_the_time_between_the_first_report_and_the_last() -> No
     assert used.efficiency == 0.2 / used.worker_s
 
 
+def test_what_the_first_report_says_was_done_before_it() -> None:
+    found = tracker()
+    name = found.packs[0].trials[0].trial_id
+    found.report(1, Progress(name, update=10, made=10, update_s=5.0, check_s=1.0))
+    used = found.efficiency()
+    assert used.worker_s >= 6.0
+    assert used.efficiency is not None
+    assert used.efficiency <= 1.0
+
+
 def test_the_speed_is_of_late_and_counts_packs_that_have_ended() -> None:
     found = tracker()
     names = [pack.trials[0].trial_id for pack in found.packs]

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -227,16 +226,20 @@ def test_a_lost_node_changes_no_byte(
     assert len(started) > 4, "no trial was lost with the node"
 
 
-def test_a_death_in_the_first_second_is_seen_too(tmp_path: Path) -> None:
+def test_a_ray_that_dies_in_its_first_second_is_started_again(tmp_path: Path) -> None:
     folder = write_walks(tmp_path)
     run = folder.start(*RUN)
     driver = driver_of(run.pid)
     wait_until(lambda: any(each.name() == "raylet" for each in session(driver)))
     all_of_it = session(driver)
-    killed_at = time.monotonic()
     named(all_of_it, "raylet").kill()
+    folder.slow.unlink()
     said = end(run)
-    assert run.returncode == 1
     assert "raylet, process" in said
-    assert time.monotonic() - killed_at < WITHIN_S
     assert running(all_of_it) == []
+    if "starting Ray again, 1 of at most 2" in said:
+        assert run.returncode == 0
+        assert "all 4 trials have a result" in said
+    else:  # this test was too slow: Ray had started
+        assert run.returncode == 1
+        assert "resume with" in said

@@ -168,10 +168,10 @@ def _unharmed(done: Path) -> bool:
 def mark_used(folder: Path) -> None:
     """Keep a folder for another month; remove those that no process has used for one."""
     done = folder / RECORD
-    if not done.exists():
-        done.write_text("{}", encoding="utf-8")
-        _forget_old(folder.parent)
     with suppress(OSError):
+        if not done.exists():
+            done.write_text("{}", encoding="utf-8")
+            _forget_old(folder.parent)
         os.utime(done)
 
 

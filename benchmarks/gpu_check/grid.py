@@ -80,7 +80,7 @@ def save(folder: Path, running: Sequence[Running]) -> None:
 
 
 def resumes(engine: FusedGpu, folder: Path, running: Sequence[Running]) -> bool:
-    """Return whether a trial goes on from its file with the same bits."""
+    """Return whether a trial that resumes from its file has the same bits."""
     from rnnlab.state import Parameters, State, Totals
 
     each = running[0]

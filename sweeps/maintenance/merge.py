@@ -1,7 +1,7 @@
 """Merge the results of several machines: copy the parts that are missing."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -55,9 +55,10 @@ def merge(sources: Iterable[str], into: str, *, force: bool = False) -> Joined:
     """
     sources = list(sources)
     places = [place(each) for each in (*sources, into)]
+    began = {each.address: _experiments(each) for each in places}
     if not force:
-        _require_one_experiment(places)
-    columns = _columns(places)
+        _require_one_experiment(began)
+    columns = _columns(began.values())
     target = open_store(place(into), columns)
     stores = [_store(address, columns) for address in sources]
     _require_agreement([*stores, target])
@@ -83,29 +84,35 @@ def lines(found: Joined) -> list[str]:
     ]
 
 
-def _columns(places: list[Place]) -> Columns:
+def _experiments(place: Place) -> list[str]:
+    """Return the experiments that were run in a folder, by name or file, oldest first."""
+    events = read_events(place / "attempts")
+    return [event.experiment for event in events if isinstance(event, Session)]
+
+
+def _columns(began: Iterable[Sequence[str]]) -> Columns:
     """Return the columns of the built-in experiment that the results belong to, if any.
 
     A user's own file is not loaded: the results may be from an untrusted source. The columns
     of its table are then those of its parts.
     """
-    for each in places:
-        found = read_events(each / "attempts")
-        sessions = [event for event in found if isinstance(event, Session)]
-        reference = sessions[-1].experiment if sessions else None
-        if reference in names():
-            return load_experiment(reference).sweep.type.columns
+    for experiments in began:
+        if experiments and experiments[-1] in names():
+            return load_experiment(experiments[-1]).sweep.type.columns
     return Columns()
 
 
-def _require_one_experiment(places: list[Place]) -> None:
+def _require_one_experiment(began: Mapping[str, Sequence[str]]) -> None:
     """Refuse results whose logs name no common experiment; one without a log may be of any.
 
     Raises:
         SweepError: If two have none in common; naming both.
     """
-    named = {each.address: _experiments(each) for each in places}
-    known = {address: found for address, found in named.items() if found}
+    known = {
+        address: {PurePath(each).stem for each in experiments}
+        for address, experiments in began.items()
+        if experiments
+    }
     for (one, its), (other, others) in itertools.combinations(known.items(), 2):
         if not its & others:
             raise SweepError(
@@ -113,15 +120,6 @@ def _require_one_experiment(places: list[Place]) -> None:
                 f"{', '.join(sorted(others))}. Merge the folders of one experiment, or "
                 "use --force if it was renamed."
             )
-
-
-def _experiments(place: Place) -> set[str]:
-    """Return the names of the experiments that were run in a folder; of a file, its name."""
-    return {
-        PurePath(event.experiment).stem
-        for event in read_events(place / "attempts")
-        if isinstance(event, Session)
-    }
 
 
 def _store(address: str, columns: Columns) -> Store:

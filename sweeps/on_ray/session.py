@@ -89,8 +89,11 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
 
     started = threading.Event()
 
+    def not_started(why: str) -> NoReturn:
+        setup.not_started(f"{why}; Ray's logs are in {_logs(where)}")
+
     def lost(why: str) -> NoReturn:
-        (setup.lost if started.is_set() else setup.not_started)(why)
+        (setup.lost if started.is_set() else not_started)(why)
 
     with watchdog(setup.offspring, lost) as watch:
         try:
@@ -103,7 +106,7 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
         except Exception as error:
             if address is not None:
                 raise
-            setup.not_started(f"Ray has not started ({_first_line(error)})")
+            not_started(f"Ray has not started ({_first_line(error)})")
         started.set()
         watch.running(_own_node_alive)
         with suppress(OSError):  # the raylet has died: asking Ray will detect it
@@ -122,6 +125,12 @@ def ray_session(setup: Setup, private: Path) -> Generator[RaySession]:
                 )  # an aborted shutdown leaves agents running
             watch.stopping()
             ray.shutdown()
+
+
+def _logs(where: dict[str, Any]) -> str:
+    """Return the folder below which a Ray that was started here writes its logs."""
+    usual = os.environ.get("RAY_TMPDIR", tempfile.gettempdir())
+    return str(where.get("_temp_dir") or Path(usual, "ray"))
 
 
 def _first_line(error: Exception) -> str:

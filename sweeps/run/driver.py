@@ -337,11 +337,10 @@ class Run:
         self.stop.end_at_once(LOST)
 
     def _not_started(self, why: str) -> NoReturn:
-        """Exit because Ray has not started; the launcher tries again."""
-        say(
-            f"{why}. The machine may be busy, or Ray cannot write its temporary files: see "
-            "the logs below $RAY_TMPDIR, else $TMPDIR/ray. Nothing was trained"
-        )
+        """Exit because Ray has not started; the launcher tries again, unless a stop was asked."""
+        if self.stop.asked:
+            self.stop.end_at_once(INTERRUPTED)
+        say(f"{why}. The machine may be busy. Nothing was trained")
         self.stop.end_at_once(NOT_STARTED)
 
     def _packs_of(self, crew: Crew, assigned: Sequence[Pack]) -> int:

@@ -16,6 +16,7 @@ def test_a_ray_that_does_not_start_is_started_again_twice_and_then_reported(
     assert done.returncode == 1
     assert done.stderr.count("Ray has not started") == 3
     assert "Not a directory: '/dev/null/x'" in done.stderr
+    assert "logs are in /dev/null/x/ray" in done.stderr
     assert "starting Ray again, 2 of at most 2" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -143,7 +143,7 @@ def test_no_thread_races_with_another_nor_a_trial_with_its_neighbour(one: Trial)
     ids=["weights in memory", "clipped by value", "ready to repair", "three groups"],
 )
 def test_no_thread_races_in_other_trials(one: Trial) -> None:
-    # A tile over the edge reads what others write, and adds it to sums that nobody reads.
+    # A tile over the edge reads what others write, and adds it to sums that are never read.
     assert layout(kind_of(one, one.batch).shape).overhang == 0
     with turns(watched=True):
         FusedGpu().advance(one, start(one), 1)

@@ -92,7 +92,7 @@ class Watched(np.ndarray):
 
 
 def _use() -> Use | None:
-    """Return who uses an entry: nobody who only asks for its line of memory."""
+    """Return which thread uses an entry; None if it only prefetches its line of memory."""
     thread, frame = threading.current_thread(), sys._getframe(2)
     if not isinstance(thread, _Thread) or frame.f_code.co_filename == simulator.__file__:
         return None

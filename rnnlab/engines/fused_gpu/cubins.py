@@ -34,7 +34,7 @@ class CubinCache:
         """Return the kernel, or None if it is not there or damaged."""
         try:
             digest, code = self._file.read_bytes().split(b"\n", 1)
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return None
         if hashlib.sha256(code).hexdigest().encode() != digest:
             _log.warning("the kept kernel %s is damaged: compiling", self._file)
